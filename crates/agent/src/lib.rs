@@ -1,0 +1,1 @@
+//! The agent: collectors, spool, enforcement; a library and its small binary.

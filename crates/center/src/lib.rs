@@ -1,0 +1,1 @@
+//! The center: pipeline, routes, jobs, accounts, configuration.

@@ -1,0 +1,1 @@
+//! Registry, alerts, blocks: the rules a city could state without computers. Pure.

@@ -1,0 +1,1 @@
+//! Framing and listeners for syslog: center and agent.

@@ -1,0 +1,1 @@
+//! The event store: columnar files, their manifest and their queries.

@@ -1,0 +1,1 @@
+//! Enforcement devices: what each can do, apply a difference, read back, measure.

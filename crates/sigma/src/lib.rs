@@ -1,0 +1,1 @@
+//! Sigma rules: rule, plan, match, correlate. Pure.

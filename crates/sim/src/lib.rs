@@ -1,0 +1,1 @@
+//! Whole-city scenarios; tests only.

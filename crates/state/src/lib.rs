@@ -1,0 +1,1 @@
+//! The state store: SQL, named nowhere else.

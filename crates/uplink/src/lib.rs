@@ -1,0 +1,1 @@
+//! Agent and center messages; no I/O.
