@@ -5,7 +5,12 @@
 #![warn(missing_docs)]
 
 pub mod formats;
+mod csv;
+mod kv;
 mod line;
+mod names;
+mod net;
+mod when;
 
 pub use line::{Context, Line, SyslogHeader};
 
