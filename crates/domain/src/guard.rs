@@ -53,11 +53,21 @@ pub const RESERVED: &[IpNet] = &[
     net_v4(169, 254, 0, 0, 16),
     net_v4(224, 0, 0, 0, 4),
     net_v4(240, 0, 0, 0, 4),
-    // ::/8 holds ::, ::1 and every IPv4 address in its IPv6 forms.
-    net_v6(0, 0, 8),
     net_v6(0xfe80, 0, 10),
     net_v6(0xff00, 0, 8),
 ];
+
+/// Holds `::`, `::1` and the old forms of IPv4 addresses; of a canonical target the IPv4 ones are gone from it.
+const LOW_V6: Ipv6Net = Ipv6Net::new_assert(Ipv6Addr::UNSPECIFIED, 8);
+
+fn reserved(target: IpNet) -> Option<IpNet> {
+    if let IpNet::V6(v6) = target
+        && (LOW_V6.contains(&v6) || v6.contains(&LOW_V6))
+    {
+        return Some(IpNet::V6(LOW_V6));
+    }
+    RESERVED.iter().copied().find(|r| overlaps(*r, target))
+}
 
 /// The one way of writing a net: host bits cleared, IPv4 inside IPv6 as IPv4.
 #[must_use]
@@ -104,7 +114,7 @@ fn mapped(v4: Ipv4Net) -> Ipv6Net {
 /// The first safety rule that forbids it.
 pub fn guard(target: IpNet, expires_at: Micros, now: Micros, policy: &PointPolicy) -> Result<IpNet, Refusal> {
     let target = canonical(target);
-    if let Some(reserved) = RESERVED.iter().find(|r| overlaps(**r, target)) {
+    if let Some(reserved) = reserved(target) {
         return Err(Refusal {
             rule: SafetyRule::Reserved,
             ko: format!("{target}은(는) 특수 주소 {reserved}과(와) 겹쳐 차단할 수 없습니다"),
