@@ -6,10 +6,20 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod answer;
+mod columns;
+mod compact;
 mod error;
+mod file;
 mod lake;
+mod manifest;
+mod memory;
 mod options;
+mod partition;
 pub mod query;
+mod schema;
+mod store;
+mod text;
+mod tokens;
 
 pub use answer::{
     Answer, Count, Cursor, ExportFormat, Facet, FacetValue, Histogram, LakeStatus, Page, Row, Scanned, Table, TimeRange,

@@ -22,10 +22,22 @@ pub const SETTLE_MILLIS_MAX: u64 = 2_000;
 pub const QUERIES_MAX: usize = 8;
 /// Threads that run queries, and partitions of one query.
 pub const QUERY_THREADS: usize = 2;
-/// Memory for token filters kept between queries, bytes.
-pub const FILTER_CACHE_BYTES_MAX: usize = 12 * 1024 * 1024;
 /// Memory for Parquet footers kept between queries, bytes.
 pub const FOOTER_CACHE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Days of one agency that get files of their own in one flush; the rest share one.
+pub const DAYS_PER_FLUSH_MAX: usize = 32;
+/// Files of like size in one folder before they are joined.
+pub const COMPACT_FILES_MIN: usize = 8;
+/// Files joined in one step, at most; together at most `FILE_ROWS_TARGET` rows.
+pub const COMPACT_FILES_MAX: usize = 32;
+/// A folder is joined whole once nothing was added to it for so long, seconds.
+pub const COMPACT_COLD_SECONDS: i64 = 3_600;
+/// Rows read at once of each file being joined.
+pub const COMPACT_READ_ROWS: usize = 1_024;
+/// Pause after a failed write before it is tried again, seconds.
+pub const RETRY_SECONDS: u64 = 5;
+/// How often the lake looks whether a flush is due, milliseconds.
+pub const TICK_MILLIS: u64 = 250;
 /// Longest query text, bytes.
 pub const QUERY_BYTES_MAX: usize = 16 * 1024;
 /// Most terms in a query.

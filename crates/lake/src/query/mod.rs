@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! query  = or { "|" pipe }
-//! or     = and { "OR" and }            and = not { ["AND"] not }          not = ["NOT" | "-" | "!"] unit
+//! or     = and { "OR" and }            and = not { ["AND"] not }          not = ["NOT" | "-"] unit
 //! unit   = "(" or ")" | field ":" value | word | "phrase"
 //! value  = word | "phrase" | wild*card | net/len | ">=" n | "[" a "TO" b "]" | "*" | "(" … ")"
 //! pipe   = "count" ["by" f {"," f}] | "top" [n] f {"," f} | "timechart" [span] ["by" f]
@@ -10,12 +10,13 @@
 //!
 //! Free text is a substring of the raw text without regard to case; a bare address is the whole address.
 
-mod lex;
 mod parse;
+mod target;
+mod value;
 
 use bongsu_event::{AgencyId, Field, SourceId};
 
-pub use parse::fields;
+pub use target::{FieldInfo, fields};
 
 /// A query that was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,6 +76,10 @@ pub trait Names {
     fn agencies(&self, name: &str) -> Vec<AgencyId>;
     /// Sources of that name; empty if unknown.
     fn sources(&self, name: &str) -> Vec<SourceId>;
+    /// The zone of times that are written without one.
+    fn zone(&self) -> jiff::tz::TimeZone {
+        jiff::tz::TimeZone::UTC
+    }
     /// Every agency name, for suggestions.
     fn agency_names(&self) -> Vec<String> {
         Vec::new()
