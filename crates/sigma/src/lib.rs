@@ -21,9 +21,21 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod atom;
+mod cases;
+mod condition;
 mod correlate;
+mod explain;
 pub mod limits;
+mod load;
+mod logsource;
+mod matcher;
+mod modifier;
+mod naive;
 mod node;
+mod pattern;
+mod plan;
+mod read;
 mod rule;
 mod set;
 pub mod testing;
@@ -31,6 +43,8 @@ mod view;
 
 pub use correlate::{CorrelationHit, Correlator, Counters};
 pub use node::Node;
-pub use rule::{Body, Bound, Case, CaseInput, CaseLine, Correlation, CorrelationKind, Filter, Fire, Logsource, Playbook, Rule};
-pub use set::{Detection, LoadError, LoadOptions, Matched, RuleIdx, RuleSet, RuleSource, Scratch};
-pub use view::{EventView, Key, Meta, Zoned};
+pub use rule::{
+    Body, Bound, Case, CaseInput, CaseLine, Correlation, CorrelationKind, Filter, Fire, Logsource, Matcher, Playbook, Rule,
+};
+pub use set::{Detection, Language, LoadError, LoadOptions, Matched, RuleIdx, RuleSet, RuleSource, Scratch};
+pub use view::{EventView, KOREA_OFFSET_SECONDS, Key, Meta, Zoned};

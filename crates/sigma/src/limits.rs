@@ -46,3 +46,9 @@ pub const GROUP_VALUE_BYTES_MAX: usize = 256;
 pub const TIMESPAN_SECONDS_MAX: i64 = 31 * 86_400;
 /// Deepest chain of correlations on correlations.
 pub const CHAIN_DEPTH_MAX: usize = 8;
+/// Longest field name, bytes; no event has a longer one that a rule could mean.
+pub const FIELD_NAME_BYTES_MAX: usize = 128;
+/// Deepest nesting of a JSON event that is looked into.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// Most lines that one case feeds.
+pub const CASE_LINES_MAX: usize = 10_000;

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use bongsu_event::Severity;
 
 use crate::Node;
+use crate::condition::Condition;
+pub use crate::matcher::Matcher;
 
 /// What an automatic playbook may do with an alert of this rule. A hint: the safety policy has the last word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,7 +97,7 @@ pub struct Rule {
 #[derive(Clone, Debug)]
 pub enum Body {
     /// Single events.
-    Matcher,
+    Matcher(Arc<Matcher>),
     /// Detections of other rules.
     Correlation(Correlation),
     /// Narrows other rules.
@@ -132,10 +134,12 @@ pub struct Correlation {
     pub group_by: Vec<String>,
     /// Width of the window, microseconds.
     pub timespan: i64,
-    /// Field whose values are counted.
+    /// Fields whose values are counted, together.
     pub field: Vec<String>,
     /// All must hold of the count.
     pub bounds: Vec<(Bound, f64)>,
+    /// For temporal kinds: which rules must have matched; `None`: all.
+    pub(crate) expression: Option<Condition>,
     /// alias → (rule → field).
     pub aliases: Vec<(String, Vec<(String, String)>)>,
     /// Do the rules it refers to raise alerts of their own as well?
@@ -164,6 +168,8 @@ pub enum Bound {
 pub struct Filter {
     /// Ids or names of the rules it narrows; empty: every rule of its logsource.
     pub rules: Vec<String>,
+    /// What is joined to their conditions.
+    pub matcher: Arc<Matcher>,
 }
 
 /// What must happen.

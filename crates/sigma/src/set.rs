@@ -1,9 +1,16 @@
 //! A set of rules, loaded and compiled whole.
+//!
+//! Invariant: a set never changes; whoever wants other rules loads another set.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{EventView, Rule};
+use hashbrown::HashMap;
+
+use crate::matcher::{Expr, FieldName, Matcher};
+use crate::plan::{self, Plan};
+use crate::rule::{Body, Logsource, Rule};
+use crate::{CorrelationHit, EventView, explain, load, logsource, naive, view};
 
 /// A rule's place in its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,14 +74,39 @@ pub struct Matched {
     pub test: String,
 }
 
-/// Memory reused from event to event; one a thread.
+/// Which language a sentence is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// 한국어.
+    Korean,
+    /// English.
+    English,
+}
+
+/// Memory reused from event to event; one a thread. It fits any set: after a change of set it begins anew.
 #[derive(Debug, Default)]
-pub struct Scratch {}
+pub struct Scratch(plan::Scratch);
+
+/// What is worked out once for each rule.
+#[derive(Debug, Default)]
+struct Prepared {
+    entity: Vec<FieldName>,
+    base_only: bool,
+    enabled: bool,
+    filters: Vec<Arc<Matcher>>,
+}
 
 /// Rules, compiled into one plan.
 #[derive(Debug)]
 pub struct RuleSet {
     rules: Vec<Arc<Rule>>,
+    prepared: Vec<Prepared>,
+    by_name: HashMap<String, RuleIdx>,
+    plan: Plan,
+    /// The plan's unit → rule.
+    units: Vec<RuleIdx>,
+    default_entity: Vec<FieldName>,
+    ignore_logsource: bool,
 }
 
 impl RuleSet {
@@ -85,8 +117,35 @@ impl RuleSet {
     }
     /// The same, with options.
     #[must_use]
-    pub fn load_with(_sources: &[RuleSource], _options: &LoadOptions) -> (Self, Vec<LoadError>) {
-        (Self { rules: Vec::new() }, Vec::new())
+    pub fn load_with(sources: &[RuleSource], options: &LoadOptions) -> (Self, Vec<LoadError>) {
+        let (rules, errors) = load::rules(sources, options);
+        (Self::compile(rules, options), errors)
+    }
+    /// Compile rules whose references have been checked.
+    fn compile(rules: Vec<Arc<Rule>>, options: &LoadOptions) -> Self {
+        let mut by_name = HashMap::new();
+        for (idx, rule) in (0u32..).map(RuleIdx).zip(&rules) {
+            by_name.entry(rule.id.clone()).or_insert(idx);
+        }
+        for (idx, rule) in (0u32..).map(RuleIdx).zip(&rules) {
+            if let Some(name) = &rule.name {
+                by_name.entry(name.clone()).or_insert(idx);
+            }
+        }
+        let mut prepared: Vec<Prepared> = rules
+            .iter()
+            .map(|r| Prepared {
+                entity: r.entity.iter().filter_map(|n| FieldName::new(n).ok()).collect(),
+                base_only: false,
+                enabled: r.idle.is_none() && !options.disabled.contains(&r.id),
+                filters: Vec::new(),
+            })
+            .collect();
+        mark_bases(&rules, &by_name, &mut prepared);
+        join_filters(&rules, &mut prepared);
+        let (plan, units) = plan_of(&rules, &prepared, options);
+        let default_entity = ["src_ip", "user", "host"].iter().filter_map(|n| FieldName::new(n).ok()).collect();
+        Self { rules, prepared, by_name, plan, units, default_entity, ignore_logsource: options.ignore_logsource }
     }
     /// Every rule, in the order loaded; a [`RuleIdx`] is a place in it.
     #[must_use]
@@ -100,22 +159,149 @@ impl RuleSet {
     }
     /// By id, else by name.
     #[must_use]
-    pub fn find(&self, _id_or_name: &str) -> Option<RuleIdx> {
-        None
+    pub fn find(&self, id_or_name: &str) -> Option<RuleIdx> {
+        self.by_name.get(id_or_name).copied()
+    }
+    /// Is the rule on: neither disabled nor idle?
+    #[must_use]
+    pub fn is_enabled(&self, rule: RuleIdx) -> bool {
+        self.prepared.get(rule.0 as usize).is_some_and(|p| p.enabled)
+    }
+    /// Does the rule only feed correlations?
+    #[must_use]
+    pub fn is_base_only(&self, rule: RuleIdx) -> bool {
+        self.prepared.get(rule.0 as usize).is_some_and(|p| p.base_only)
+    }
+    /// How many different tests the plan holds, and how many lanes it has compiled so far.
+    #[must_use]
+    pub fn plan_sizes(&self) -> (usize, usize) {
+        self.plan.sizes()
     }
     /// Memory for [`RuleSet::detect`].
     #[must_use]
     pub fn scratch(&self) -> Scratch {
-        Scratch {}
+        Scratch::default()
     }
     /// Every rule that matches the event, in the order of the set. Allocates only when something matches.
     #[must_use]
-    pub fn detect(&self, _event: &dyn EventView, _scratch: &mut Scratch) -> Vec<Detection> {
-        Vec::new()
+    pub fn detect(&self, event: &dyn EventView, scratch: &mut Scratch) -> Vec<Detection> {
+        self.plan.run(event, &mut scratch.0);
+        let rules = scratch.0.fired().iter().filter_map(|unit| self.units.get(*unit as usize).copied());
+        rules.map(|rule| self.detection(rule, event)).collect()
     }
-    /// The entity an alert of this rule groups by: (field, value) pairs, empty if the event has none.
+    /// The same without what held: which rules match.
+    pub fn matching<'s>(
+        &'s self,
+        event: &dyn EventView,
+        scratch: &'s mut Scratch,
+    ) -> impl Iterator<Item = RuleIdx> + 's {
+        self.plan.run(event, &mut scratch.0);
+        scratch.0.fired().iter().filter_map(|unit| self.units.get(*unit as usize).copied())
+    }
+    fn detection(&self, rule: RuleIdx, event: &dyn EventView) -> Detection {
+        let mut matched = Vec::new();
+        if let Some(Body::Matcher(m)) = self.rule(rule).map(|r| &r.body) {
+            explain::condition(&m.condition, m, event, &mut matched);
+        }
+        Detection { rule, base_only: self.is_base_only(rule), matched }
+    }
+    /// The entity an alert of this rule groups by: (field, value) pairs, empty if the event has none. Of a
+    /// correlation take the hit's group instead.
     #[must_use]
-    pub fn entity(&self, _rule: RuleIdx, _event: &dyn EventView) -> Vec<(String, String)> {
-        Vec::new()
+    pub fn entity(&self, rule: RuleIdx, event: &dyn EventView) -> Vec<(String, String)> {
+        let own = self.prepared.get(rule.0 as usize).map(|p| p.entity.as_slice()).unwrap_or_default();
+        let pair = |f: &FieldName| Some((f.text.to_string(), view::first_text(event, f)?));
+        let found: Vec<_> = own.iter().filter_map(pair).collect();
+        if found.is_empty() { self.default_entity.iter().find_map(pair).into_iter().collect() } else { found }
     }
+    /// Why the alert was raised, in one sentence: the rule's own, its placeholders filled from the event, `count`
+    /// and the group of a correlation; the title where the rule has none.
+    #[must_use]
+    pub fn reason(
+        &self,
+        rule: RuleIdx,
+        language: Language,
+        event: Option<&dyn EventView>,
+        hit: Option<&CorrelationHit>,
+    ) -> String {
+        let Some(rule) = self.rule(rule) else { return String::new() };
+        let (own, title) = match language {
+            Language::Korean => (rule.reason_ko.as_ref().or(rule.reason.as_ref()), rule.title_ko.as_ref()),
+            Language::English => (rule.reason.as_ref(), None),
+        };
+        explain::fill(own.or(title).unwrap_or(&rule.title), event, hit)
+    }
+    /// Would the rule match this event, evaluated by itself? Slow; for tests and for explaining why not.
+    #[must_use]
+    pub fn matches_alone(&self, rule: RuleIdx, event: &dyn EventView) -> bool {
+        let (Some(r), Some(p)) = (self.rule(rule), self.prepared.get(rule.0 as usize)) else { return false };
+        let Body::Matcher(m) = &r.body else { return false };
+        let logsource = (!self.ignore_logsource).then_some(&r.logsource);
+        p.enabled
+            && naive::fires(logsource, m, event)
+            && p.filters.iter().all(|f| naive::condition(&f.condition, f, event))
+    }
+    /// Which selections of the rule hold for this event, each by itself: what a tester shows.
+    #[must_use]
+    pub fn selections(&self, rule: RuleIdx, event: &dyn EventView) -> Vec<(String, bool)> {
+        let Some(Body::Matcher(m)) = self.rule(rule).map(|r| &r.body) else { return Vec::new() };
+        m.selections.iter().map(|(name, e)| (name.to_string(), naive::expr(e, event))).collect()
+    }
+}
+
+/// A rule that a correlation refers to raises no alert itself, unless every such correlation says `generate`.
+fn mark_bases(rules: &[Arc<Rule>], by_name: &HashMap<String, RuleIdx>, prepared: &mut [Prepared]) {
+    for rule in rules {
+        let Body::Correlation(c) = &rule.body else { continue };
+        for base in c.rules.iter().filter_map(|n| by_name.get(n)) {
+            if let Some(p) = prepared.get_mut(base.0 as usize) {
+                p.base_only |= !c.generate;
+            }
+        }
+    }
+}
+
+fn join_filters(rules: &[Arc<Rule>], prepared: &mut [Prepared]) {
+    for filter_rule in rules {
+        let Body::Filter(filter) = &filter_rule.body else { continue };
+        if filter_rule.idle.is_some() {
+            continue;
+        }
+        let part = |own: &Option<String>, rule: &Option<String>| own.is_none() || own == rule;
+        for (rule, p) in rules.iter().zip(prepared.iter_mut()) {
+            let (a, b) = (&filter_rule.logsource, &rule.logsource);
+            let logs =
+                part(&a.category, &b.category) && part(&a.product, &b.product) && part(&a.service, &b.service);
+            let named = filter.rules.iter().any(|n| *n == rule.id || Some(n) == rule.name.as_ref());
+            if matches!(rule.body, Body::Matcher(_)) && logs && (named || filter.rules.is_empty()) {
+                p.filters.push(Arc::clone(&filter.matcher));
+            }
+        }
+    }
+}
+
+fn plan_of(rules: &[Arc<Rule>], prepared: &[Prepared], options: &LoadOptions) -> (Plan, Vec<RuleIdx>) {
+    let mut gates = vec![Expr::Const(true)];
+    let mut gate_at: HashMap<&Logsource, u32> = HashMap::new();
+    let mut units = Vec::new();
+    let mut expressions: Vec<(Expr, u32)> = Vec::new();
+    for ((idx, rule), p) in (0u32..).map(RuleIdx).zip(rules).zip(prepared) {
+        let Body::Matcher(matcher) = &rule.body else { continue };
+        if !p.enabled {
+            continue;
+        }
+        let gate = if options.ignore_logsource {
+            0
+        } else {
+            *gate_at.entry(&rule.logsource).or_insert_with(|| {
+                gates.push(logsource::condition(&rule.logsource));
+                u32::try_from(gates.len() - 1).unwrap_or(0)
+            })
+        };
+        let mut all = vec![matcher.expression()];
+        all.extend(p.filters.iter().map(|f| f.expression()));
+        expressions.push((Expr::and(all), gate));
+        units.push(idx);
+    }
+    (Plan::new(&gates, expressions.iter().map(|(e, gate)| (e, *gate))), units)
 }

@@ -1,0 +1,257 @@
+//! A lane: all rules that can match one kind of event, compiled together.
+//!
+//! Invariant: a rule that is not woken can't match; a woken rule is decided by its program alone.
+
+use std::sync::OnceLock;
+
+use bongsu_event::ValueRef;
+
+use super::program::{self, ACCEPT, REJECT, Step};
+use super::slot::{Room, Slot};
+use super::{Interned, Unit};
+use crate::atom::{Likeness, Test, alike};
+use crate::view::EventView;
+
+/// A value of the event, under the number of its key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'e> {
+    pub slot: u32,
+    pub branch: bool,
+    pub value: ValueRef<'e>,
+}
+
+/// What the running of lanes writes into; stamps instead of clearing.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    epoch: u32,
+    held: Vec<u32>,
+    woken: Vec<u32>,
+    queue: Vec<u32>,
+    /// Units that matched, in their order.
+    pub fired: Vec<u32>,
+}
+
+/// Tests of one key, compiled when its first value comes.
+#[derive(Debug, Default)]
+struct Column {
+    terms: Vec<u32>,
+    slot: OnceLock<Slot>,
+}
+
+#[derive(Debug)]
+struct Pair {
+    term: u32,
+    left: Vec<u32>,
+    right: Vec<u32>,
+    like: Likeness,
+    cased: bool,
+}
+
+/// The compiled rules.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    /// Lane's term → the plan's.
+    terms: Vec<u32>,
+    wake_starts: Vec<u32>,
+    wake: Vec<u32>,
+    units: Vec<(u32, u32)>,
+    steps: Vec<Step>,
+    always: Vec<u32>,
+    columns: Vec<Column>,
+    column_of: Vec<u32>,
+    keywords: Option<Column>,
+    pairs: Vec<Pair>,
+}
+
+const NONE: u32 = u32::MAX;
+
+fn number(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(NONE)
+}
+
+impl Lane {
+    /// Compile these units (numbered by the plan).
+    pub fn new(units: &[(u32, &Unit)], interned: &Interned) -> Self {
+        let mut terms = Vec::new();
+        let mut local: Vec<u32> = vec![NONE; interned.terms.len()];
+        let mut steps: Vec<Step> = Vec::new();
+        let mut lane_units = Vec::new();
+        let mut always = Vec::new();
+        let mut wakes: Vec<Vec<u32>> = Vec::new();
+        let likelihood = |t: u32| interned.likelihood(t);
+        for (n, (global, unit)) in units.iter().enumerate() {
+            let first = steps.len();
+            let entry = program::emit(&unit.terms, ACCEPT, REJECT, &likelihood, &mut steps);
+            for step in steps.get_mut(first..).unwrap_or_default() {
+                step.term = localise(step.term, &mut local, &mut terms, &mut wakes);
+            }
+            lane_units.push((*global, entry));
+            match &unit.wakers {
+                None => always.push(number(n)),
+                Some(set) => {
+                    for term in set {
+                        let term = localise(*term, &mut local, &mut terms, &mut wakes);
+                        if let Some(list) = wakes.get_mut(term as usize) {
+                            list.push(number(n));
+                        }
+                    }
+                }
+            }
+        }
+        let mut wake_starts = vec![0];
+        let mut wake = Vec::new();
+        for list in &wakes {
+            wake.extend_from_slice(list);
+            wake_starts.push(number(wake.len()));
+        }
+        let mut lane = Self {
+            terms,
+            wake_starts,
+            wake,
+            units: lane_units,
+            steps,
+            always,
+            columns: Vec::new(),
+            column_of: vec![NONE; interned.slots],
+            keywords: None,
+            pairs: Vec::new(),
+        };
+        lane.attach(interned);
+        lane
+    }
+    /// Give each term to the keys that feed it.
+    fn attach(&mut self, interned: &Interned) {
+        for (local, global) in self.terms.iter().enumerate() {
+            let Some(term) = interned.terms.get(*global as usize) else { continue };
+            let local = number(local);
+            for test in &term.term.tests {
+                if let Test::Field { like, cased, other } = test {
+                    let right = interned.slots_of(other);
+                    self.pairs.push(Pair { term: local, left: term.slots.clone(), right, like: *like, cased: *cased });
+                }
+            }
+            if term.term.field.is_keyword() {
+                self.keywords.get_or_insert_default().terms.push(local);
+            }
+            for slot in &term.slots {
+                let Some(column) = self.column_of.get_mut(*slot as usize) else { continue };
+                if *column == NONE {
+                    *column = number(self.columns.len());
+                    self.columns.push(Column::default());
+                }
+                if let Some(column) = self.columns.get_mut(*column as usize) {
+                    column.terms.push(local);
+                }
+            }
+        }
+    }
+    fn compiled<'s>(&self, column: &'s Column, interned: &Interned) -> &'s Slot {
+        column.slot.get_or_init(|| {
+            let tests = column.terms.iter().flat_map(|local| {
+                let term = self.terms.get(*local as usize).and_then(|g| interned.terms.get(*g as usize));
+                term.into_iter().flat_map(|t| t.term.tests.iter()).map(move |test| (test, *local))
+            });
+            Slot::new(tests)
+        })
+    }
+
+    /// Which units match? The answer is in `marks.fired`, in order.
+    pub fn run(
+        &self,
+        interned: &Interned,
+        event: &dyn EventView,
+        seen: &[Seen<'_>],
+        marks: &mut Marks,
+        room: &mut Room,
+    ) {
+        marks.begin(self.terms.len(), self.units.len());
+        for value in seen {
+            let column = self.column_of.get(value.slot as usize).and_then(|c| self.columns.get(*c as usize));
+            if let Some(column) = column {
+                let slot = self.compiled(column, interned);
+                slot.scan(value.value, value.branch, room, &mut |term| marks.hold(self, term));
+            }
+        }
+        if let Some(column) = &self.keywords {
+            let slot = self.compiled(column, interned);
+            event.for_each_text(&mut |text| {
+                slot.scan(ValueRef::Text(text), false, room, &mut |term| marks.hold(self, term));
+            });
+        }
+        for pair in &self.pairs {
+            if pair.holds(seen) {
+                marks.hold(self, pair.term);
+            }
+        }
+        self.decide(marks);
+    }
+    fn decide(&self, marks: &mut Marks) {
+        let Marks { epoch, held, queue, fired, .. } = marks;
+        fired.clear();
+        for unit in queue.iter().chain(&self.always) {
+            let Some((global, entry)) = self.units.get(*unit as usize) else { continue };
+            let mut at = *entry;
+            while let Some(step) = self.steps.get(at as usize) {
+                at = if held.get(step.term as usize) == Some(epoch) { step.yes } else { step.no };
+            }
+            if at == ACCEPT {
+                fired.push(*global);
+            }
+        }
+        fired.sort_unstable();
+    }
+}
+
+fn localise(global: u32, local: &mut [u32], terms: &mut Vec<u32>, wakes: &mut Vec<Vec<u32>>) -> u32 {
+    let Some(at) = local.get_mut(global as usize) else { return NONE };
+    if *at == NONE {
+        *at = number(terms.len());
+        terms.push(global);
+        wakes.push(Vec::new());
+    }
+    *at
+}
+
+impl Marks {
+    fn begin(&mut self, terms: usize, units: usize) {
+        if self.epoch == u32::MAX {
+            self.held.fill(0);
+            self.woken.fill(0);
+            self.epoch = 0;
+        }
+        self.epoch += 1;
+        self.queue.clear();
+        if self.held.len() < terms {
+            self.held.resize(terms, 0);
+        }
+        if self.woken.len() < units {
+            self.woken.resize(units, 0);
+        }
+    }
+    fn hold(&mut self, lane: &Lane, term: u32) {
+        let Some(stamp) = self.held.get_mut(term as usize) else { return };
+        if *stamp == self.epoch {
+            return;
+        }
+        *stamp = self.epoch;
+        let bounds = (lane.wake_starts.get(term as usize), lane.wake_starts.get(term as usize + 1));
+        let (Some(start), Some(end)) = bounds else { return };
+        for unit in lane.wake.get(*start as usize..*end as usize).unwrap_or_default() {
+            if let Some(stamp) = self.woken.get_mut(*unit as usize)
+                && *stamp != self.epoch
+            {
+                *stamp = self.epoch;
+                self.queue.push(*unit);
+            }
+        }
+    }
+}
+
+impl Pair {
+    fn holds(&self, seen: &[Seen<'_>]) -> bool {
+        let of = |slots: &'_ [u32], s: &Seen<'_>| !s.branch && slots.contains(&s.slot);
+        seen.iter().filter(|a| of(&self.left, a)).any(|a| {
+            seen.iter().filter(|b| of(&self.right, b)).any(|b| alike(a.value, b.value, self.like, self.cased))
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! A condition as a flat program: each step tests one term and names the next step for yes and for no.
+//!
+//! Invariant: steps only lead to steps emitted before them or to an end, so every run is finite.
+
+/// Over numbered terms.
+#[derive(Clone, Debug)]
+pub(crate) enum Terms {
+    Const(bool),
+    Term(u32),
+    Not(Box<Terms>),
+    And(Vec<Terms>),
+    Or(Vec<Terms>),
+}
+
+/// The end: it matches.
+pub(crate) const ACCEPT: u32 = u32::MAX;
+/// The end: it does not.
+pub(crate) const REJECT: u32 = u32::MAX - 1;
+
+/// Test a term, go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub term: u32,
+    pub yes: u32,
+    pub no: u32,
+}
+
+/// Append the program of `e` to `steps`; says where it begins. `likelihood` orders the tests: of an `and` the
+/// rarest first, of an `or` the commonest.
+pub(crate) fn emit(e: &Terms, yes: u32, no: u32, likelihood: &dyn Fn(u32) -> u32, steps: &mut Vec<Step>) -> u32 {
+    match e {
+        Terms::Const(b) => if *b { yes } else { no },
+        Terms::Term(term) => {
+            steps.push(Step { term: *term, yes, no });
+            u32::try_from(steps.len() - 1).unwrap_or(REJECT)
+        }
+        Terms::Not(inner) => emit(inner, no, yes, likelihood, steps),
+        Terms::And(list) => {
+            let mut order: Vec<_> = list.iter().map(|e| (chance(e, likelihood), e)).collect();
+            order.sort_by_key(|(c, _)| std::cmp::Reverse(*c));
+            order.into_iter().fold(yes, |next, (_, e)| emit(e, next, no, likelihood, steps))
+        }
+        Terms::Or(list) => {
+            let mut order: Vec<_> = list.iter().map(|e| (chance(e, likelihood), e)).collect();
+            order.sort_by_key(|(c, _)| *c);
+            order.into_iter().fold(no, |next, (_, e)| emit(e, yes, next, likelihood, steps))
+        }
+    }
+}
+
+/// How likely it holds, in thousandths.
+fn chance(e: &Terms, likelihood: &dyn Fn(u32) -> u32) -> u32 {
+    match e {
+        Terms::Const(b) => if *b { 1_000 } else { 0 },
+        Terms::Term(t) => likelihood(*t),
+        Terms::Not(e) => 1_000 - chance(e, likelihood),
+        Terms::And(l) => l.iter().map(|e| chance(e, likelihood)).min().unwrap_or(1_000),
+        Terms::Or(l) => l.iter().map(|e| chance(e, likelihood)).sum::<u32>().min(1_000),
+    }
+}
+
+/// Terms of which at least one holds whenever `e` does; of several such sets the least likely. `None`: `e` can hold
+/// without any term holding.
+pub(crate) fn wakers(e: &Terms, likelihood: &dyn Fn(u32) -> u32) -> Option<Vec<u32>> {
+    fn walk(e: &Terms, negated: bool, likelihood: &dyn Fn(u32) -> u32) -> Option<Vec<u32>> {
+        match (e, negated) {
+            (Terms::Const(b), _) => if *b == negated { Some(Vec::new()) } else { None },
+            (Terms::Term(t), false) => Some(vec![*t]),
+            (Terms::Term(_), true) => None,
+            (Terms::Not(e), _) => walk(e, !negated, likelihood),
+            (Terms::And(l), false) | (Terms::Or(l), true) => {
+                let cost = |s: &Vec<u32>| s.iter().map(|t| u64::from(likelihood(*t))).sum::<u64>();
+                l.iter().filter_map(|e| walk(e, negated, likelihood)).min_by_key(cost)
+            }
+            (Terms::Or(l), false) | (Terms::And(l), true) => {
+                let mut all = Vec::new();
+                for e in l {
+                    all.extend(walk(e, negated, likelihood)?);
+                }
+                Some(all)
+            }
+        }
+    }
+    let mut set = walk(e, false, likelihood)?;
+    set.sort_unstable();
+    set.dedup();
+    Some(set)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Terms::{And, Not, Or, Term};
+
+    #[test]
+    fn wakers_are_necessary() {
+        let even = |t: u32| t;
+        let e = And(vec![Or(vec![Term(50), Term(60)]), Term(200), Not(Box::new(Term(1)))]);
+        assert_eq!(wakers(&e, &even), Some(vec![50, 60]));
+        assert_eq!(wakers(&Not(Box::new(Term(1))), &even), None);
+        assert_eq!(wakers(&Or(vec![Term(1), Not(Box::new(Term(2)))]), &even), None);
+        assert_eq!(wakers(&Terms::Const(false), &even), Some(Vec::new()));
+        let doubly = Not(Box::new(Or(vec![Not(Box::new(Term(3))), Term(4)])));
+        assert_eq!(wakers(&doubly, &even), Some(vec![3]));
+    }
+}

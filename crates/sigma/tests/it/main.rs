@@ -1,0 +1,7 @@
+//! Sigma from the outside: rules in, detections out.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+mod community;
+mod equivalence;
+mod language;
+mod support;
