@@ -20,10 +20,8 @@ impl<T: Copy> Names<T> {
         let mut names = Self { slots: vec![0; size], entries, mask: size - 1 };
         for (i, (name, _)) in entries.iter().enumerate() {
             let slot = names.probe(name.as_bytes());
-            if let (Some(s), Ok(n)) = (names.slots.get_mut(slot), u16::try_from(i + 1)) {
-                if *s == 0 {
-                    *s = n;
-                }
+            if let (Some(s @ 0), Ok(n)) = (names.slots.get_mut(slot), u16::try_from(i + 1)) {
+                *s = n;
             }
         }
         names

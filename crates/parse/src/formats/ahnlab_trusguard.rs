@@ -299,10 +299,8 @@ impl<'a> Row<'a> {
                     event.set_text(field, rest.split([',', ')']).next().unwrap_or("").trim());
                 }
             }
-            if event.get(Field::User).is_none() {
-                if let Some((_, user)) = text.rsplit_once(" : ") {
-                    event.set(Field::User, user.trim());
-                }
+            if let Some((_, user)) = text.rsplit_once(" : ") {
+                event.set(Field::User, user.trim());
             }
             if event.get(Field::SrcIp).is_some() && login {
                 event.evidence = Evidence::Handshake;

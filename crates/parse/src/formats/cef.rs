@@ -321,10 +321,8 @@ fn source(event: &mut Event, value: &str) {
 }
 
 fn write_own(event: &mut Event, pairs: &[(&str, &str)], key: &str, value: &str) {
-    if let Some(stem) = key.strip_suffix("Label") {
-        if is_custom(stem) {
-            return;
-        }
+    if key.strip_suffix("Label").is_some_and(is_custom) {
+        return;
     }
     if !is_custom(key) {
         return event.add_extra(key, value);
@@ -375,11 +373,9 @@ fn finish(event: &mut Event, header: &Header<'_>, pairs: &[(&str, &str)]) {
     }
     event.severity = severity(&header.severity);
     // a login's only name stands as the target
-    if event.get(Field::User).is_none() {
-        if let Some(user) = event.text(Field::DstUser).map(str::to_owned) {
-            net::set_user(event, &user);
-            event.set_text(Field::UserDomain, value_of(pairs, "dntdom"));
-        }
+    if let Some(user) = event.text(Field::DstUser).map(str::to_owned).filter(|_| event.get(Field::User).is_none()) {
+        net::set_user(event, &user);
+        event.set(Field::UserDomain, value_of(pairs, "dntdom"));
     }
     net::set_sums(event);
     if header.vendor == "Palo Alto Networks" {
@@ -468,11 +464,10 @@ pub(crate) fn guess(event: &mut Event, said: &str) {
         _ if allowed || outcome.contains("success") => Status::Success,
         _ => Status::Unknown,
     };
-    if event.class == Class::Finding {
-        if let Some(name) = event.text(Field::Rule).map(str::to_owned) {
-            event.set(Field::Signature, name.as_str());
-            event.set_text(Field::SignatureId, &event.text(Field::EventCode).unwrap_or("").to_owned());
-        }
+    if let Some(name) = event.text(Field::Rule).map(str::to_owned).filter(|_| event.class == Class::Finding) {
+        event.set(Field::Signature, name.as_str());
+        let id = event.text(Field::EventCode).unwrap_or("").to_owned();
+        event.set(Field::SignatureId, id.as_str());
     }
     // a status code means the server answered a request; a login took a conversation
     if event.class == Class::Http && outcome.len() == 3 && outcome.bytes().all(|b| b.is_ascii_digit()) {

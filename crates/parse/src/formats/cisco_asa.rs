@@ -91,6 +91,8 @@ struct End<'a> {
 struct Told<'a> {
     src: End<'a>,
     dst: End<'a>,
+    /// The translated source of an ICMP connection, said apart.
+    global: &'a str,
     direction: &'a str,
     values: Vec<(u8, &'a str)>,
 }
@@ -207,10 +209,7 @@ fn put<'a>(place: u8, value: &'a str, told: &mut Told<'a>, addresses_only: bool)
             *if place == b'S' { &mut told.src } else { &mut told.dst } = end;
         }
         b's' | b'd' => *if place == b's' { &mut told.src } else { &mut told.dst } = list_endpoint(value),
-        b'N' => {
-            let end = endpoint(value);
-            (told.src.nat, told.src.nat_port) = (end.host, "");
-        }
+        b'N' => told.global = endpoint(value).host,
         b'>' => told.direction = value,
         b'x' => {}
         _ => told.values.push((place, value)),
@@ -223,11 +222,22 @@ fn endpoint(text: &str) -> End<'_> {
     let text = text.trim().trim_start_matches('<');
     let cut = text.bytes().position(|b| matches!(b, b' ' | b'(' | b'>' | b',')).unwrap_or(text.len());
     let (core, groups) = (text.get(..cut).unwrap_or(""), text.get(cut..).unwrap_or(""));
+    let core = core.trim_end_matches(['.', ':', ';']);
     let (place, port) = match core.rsplit_once('/') {
         Some((p, n)) if !n.is_empty() => (p, n),
         _ => (core.trim_end_matches('/'), ""),
     };
-    let (interface, host) = if Field::SrcIp.read(place).is_some() { ("", place) } else { place.split_once(':').unwrap_or(("", place)) };
+    let is_address = |t: &str| Field::SrcIp.read(t).is_some();
+    let (interface, host, port) = if is_address(place) {
+        ("", place, port)
+    } else {
+        match place.split_once(':') {
+            // `192.0.2.1:500`
+            Some((address, number)) if port.is_empty() && is_address(address) => ("", address, number),
+            Some((interface, host)) => (interface, host, port),
+            None => ("", place, port),
+        }
+    };
     let mut end = End { interface, host, port, ..End::default() };
     for group in groups.split('(').skip(1).filter_map(|g| g.split(')').next()) {
         let first = group.split(',').next().unwrap_or("").trim();
@@ -238,7 +248,8 @@ fn endpoint(text: &str) -> End<'_> {
         } else if let Some(user) = first.strip_prefix("user= ").or(Some(first)) {
             // `9999:name` is a security group, `type 3` an ICMP kind
             let tag = user.split_once(':').is_some_and(|(n, _)| n.bytes().all(|b| b.is_ascii_digit()));
-            if end.user.is_empty() && !user.is_empty() && !tag && !user.contains(' ') && !user.bytes().all(|b| b.is_ascii_digit()) {
+            let kind = user.starts_with("type ") || user.bytes().all(|b| b.is_ascii_digit());
+            if end.user.is_empty() && !user.is_empty() && !tag && !kind {
                 end.user = user;
             }
         }
@@ -278,6 +289,13 @@ fn turns(number: u32, direction: &str) -> bool {
 
 fn write(event: &mut Event, number: u32, told: &Told<'_>) {
     let (mut src, mut dst) = (told.src, told.dst);
+    if !told.global.is_empty() {
+        src.nat = told.global;
+    }
+    if matches!(number, 302_020 | 302_021) {
+        // identifiers and types of ICMP, no ports
+        (src.port, dst.port) = ("", "");
+    }
     if turns(number, told.direction) {
         std::mem::swap(&mut src, &mut dst);
     }
@@ -376,7 +394,7 @@ fn write_value(event: &mut Event, place: u8, value: &str) {
         b'i' => event.set(F::InIface, value.split([' ', ',', '.']).next().map_or(value, |w| if value.contains(' ') { w } else { value })),
         b'R' => event.set(F::Rule, bare),
         b'A' => event.set(F::Action, bare),
-        b'r' => event.set(F::Reason, reason(value)),
+        b'r' if !value.starts_with('(') => event.set(F::Reason, reason(value)),
         b'w' => web(event, value),
         b'f' => event.set(F::File, bare),
         b'k' => event.set(F::Cmdline, value),
@@ -399,6 +417,8 @@ fn write_value(event: &mut Event, place: u8, value: &str) {
 /// The end of a sentence is not part of the reason.
 fn reason(value: &str) -> &str {
     let value = value.split_once(" (msgid=").map_or(value, |(v, _)| v);
+    // `TCP Reset-O from outside (kim)`: who ended it
+    let value = if value.starts_with("TCP ") { value.split_once(" from ").map_or(value, |(v, _)| v) } else { value };
     value.trim_end_matches(['"', ' '])
 }
 
@@ -502,6 +522,16 @@ fn judge(event: &mut Event, number: u32, message: &str) {
             _ => "",
         };
         event.set(Field::Action, action);
+    }
+    if (722_000..723_000).contains(&number) {
+        for (word, proto) in [(" TCP ", "tcp"), (" UDP ", "udp"), (" DTLS ", "udp")] {
+            if event.text(Field::Reason).is_some_and(|r| r.contains(word) || r.starts_with(word.trim_start())) {
+                event.set(Field::Proto, proto);
+            }
+        }
+    }
+    if (303_000..304_000).contains(&number) {
+        event.set(Field::App, "ftp");
     }
     if proves(event, number) {
         event.evidence = Evidence::Handshake;

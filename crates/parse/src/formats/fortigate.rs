@@ -32,7 +32,7 @@ impl Format for Fortigate {
         if let Some(device) = device_id(head) {
             // other Fortinet products write the same way: theirs goes before, ours is better than none
             let ours = [b"FG".as_slice(), b"FW", b"FFW", b"FR", b"FOS"].iter().any(|p| device.starts_with(p));
-            let other = [b"FV".as_slice(), b"FE", b"FPX", b"FAZ", b"FL", b"FSA", b"FAC", b"FCT", b"FAD", b"FDB"]
+            let other = [b"FV".as_slice(), b"FE", b"FPX", b"FAZ", b"FL", b"FMG", b"FSA", b"FAC", b"FCT", b"FAD", b"FDB"]
                 .iter()
                 .any(|p| device.starts_with(p));
             return if other { 50 } else if ours { 95 } else if id { 85 } else { 60 };
@@ -90,6 +90,7 @@ enum Key {
     Status,
     Level,
     Severity,
+    Reputation,
     LogId,
     LogDesc,
     RemoteIp,
@@ -140,13 +141,13 @@ static KEYS: LazyLock<Names<Key>> = LazyLock::new(|| {
         ("reason", Is(F::Reason)), ("date", Key::Date), ("time", Key::Time), ("tz", Key::Tz),
         ("eventtime", Key::EventTime), ("type", Key::Type), ("subtype", Key::Subtype), ("eventtype", Key::EventType),
         ("action", Key::Action), ("status", Key::Status), ("level", Key::Level), ("pri", Key::Level),
-        ("severity", Key::Severity), ("crlevel", Key::Severity), ("logid", Key::LogId), ("log_id", Key::LogId),
+        ("severity", Key::Severity), ("crlevel", Key::Reputation), ("logid", Key::LogId), ("log_id", Key::LogId),
         ("logdesc", Key::LogDesc), ("desc", Key::LogDesc), ("remip", Key::RemoteIp), ("remote_ip", Key::RemoteIp),
         ("rem_ip", Key::RemoteIp), ("remport", Key::RemotePort), ("remote_port", Key::RemotePort),
         ("rem_port", Key::RemotePort), ("locip", Key::LocalIp), ("loc_ip", Key::LocalIp), ("locport", Key::LocalPort),
-        ("loc_port", Key::LocalPort), ("ui", Key::Ui), ("method", Key::Method), ("tunneltype", Key::TunnelType),
+        ("loc_port", Key::LocalPort), ("ui", Key::Ui), ("userfrom", Key::Ui), ("interface", Is(F::InIface)), ("eventsubtype", Also(F::Reason)), ("method", Key::Method), ("tunneltype", Key::TunnelType),
         ("tunnel_type", Key::TunnelType), ("role", Key::Role), ("cfgpath", Key::CfgPath), ("cfgtid", Key::CfgPath),
-        ("ip", Key::AnyIp), ("authproto", Is(F::AuthMethod)),
+        ("ip", Key::AnyIp), ("authproto", Key::Ui),
     ];
     Names::new(LIST)
 });
@@ -161,6 +162,8 @@ pub(crate) struct Facts<'a> {
     status: Cow<'a, str>,
     level: Cow<'a, str>,
     severity: Cow<'a, str>,
+    /// How bad the client is thought to be; on every line it had a part in.
+    reputation: Cow<'a, str>,
     log_id: Cow<'a, str>,
     log_desc: Cow<'a, str>,
     tunnel_type: Cow<'a, str>,
@@ -228,6 +231,7 @@ impl<'a> Facts<'a> {
             Key::Status => &mut self.status,
             Key::Level => &mut self.level,
             Key::Severity => &mut self.severity,
+            Key::Reputation => &mut self.reputation,
             Key::LogId => &mut self.log_id,
             Key::LogDesc => &mut self.log_desc,
             Key::RemoteIp => &mut self.remote.0,
@@ -295,7 +299,7 @@ pub(crate) fn finish(event: &mut Event, facts: &Facts<'_>) {
         event.add_extra("service", &facts.service);
     }
     for (name, value) in [
-        ("eventtype", &facts.event_type), ("severity", &facts.severity), ("ui", &facts.ui), ("method", &facts.method),
+        ("eventtype", &facts.event_type), ("severity", &facts.severity), ("crlevel", &facts.reputation), ("ui", &facts.ui), ("method", &facts.method),
         ("tunneltype", &facts.tunnel_type), ("role", &facts.role), ("ip", &facts.any_ip),
     ] {
         if !value.is_empty() {
@@ -304,10 +308,8 @@ pub(crate) fn finish(event: &mut Event, facts: &Facts<'_>) {
     }
     set_peers(event, facts);
     net::set_sums(event);
-    if event.get(Field::Rule).is_none() {
-        if let Some(id) = event.text(Field::RuleId).map(str::to_owned) {
-            event.set(Field::Rule, id.as_str());
-        }
+    if let Some(id) = event.text(Field::RuleId).map(str::to_owned) {
+        event.set(Field::Rule, id.as_str());
     }
     event.severity = severity(facts);
     event.forgeable = net::OUTSIDERS_TEXT;
@@ -348,7 +350,8 @@ fn set_peers(event: &mut Event, facts: &Facts<'_>) {
 
 /// The attack's own severity goes before the level, which says how loud the line is.
 fn severity(facts: &Facts<'_>) -> Severity {
-    if let Some(s) = net::severity_word(&facts.severity).filter(|_| !facts.severity.is_empty()) {
+    let said = if facts.severity.is_empty() && facts.kind != "traffic" { &facts.reputation } else { &facts.severity };
+    if let Some(s) = net::severity_word(said) {
         return s;
     }
     match &*facts.level {

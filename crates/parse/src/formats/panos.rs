@@ -55,7 +55,8 @@ fn start_of(text: &str) -> Option<&str> {
     memchr_iter(b',', bytes).take(4).find_map(|comma| {
         let before = text.get(..comma)?;
         let start = before.rfind(|c: char| !c.is_ascii_digit()).map_or(0, |i| i + 1);
-        if start == comma || comma - start > 2 {
+        // `1`, or the number of the log in the cloud's form
+        if start == comma || comma - start > 20 {
             return None;
         }
         let rest = text.get(start..)?;
@@ -115,6 +116,9 @@ impl<'a> Log<'a> {
                         event.set(*f, csv::unquote(value).as_ref());
                     }
                 }
+                // not translated
+                Some(Field::SrcNatIp | Field::DstNatIp) if matches!(*value, "0.0.0.0" | "::") => {}
+                Some(Field::SrcNatPort | Field::DstNatPort) if *value == "0" => {}
                 Some(f) => {
                     event.set_text(*f, value);
                 }
@@ -124,6 +128,9 @@ impl<'a> Log<'a> {
         }
         self.set_time(event, line);
         event.set(Field::Category, self.kind);
+        if let Some(user) = event.text(Field::DstUser).map(|u| net::user_parts(u).0.to_owned()) {
+            event.replace(Field::DstUser, user.as_str());
+        }
         let user = event.text(Field::User).map(str::to_owned);
         if let Some(user) = user.filter(|u| u.contains(['\\', '@'])) {
             let (name, domain) = net::user_parts(&user);
@@ -248,7 +255,7 @@ fn threat<'a>(event: &mut Event, value: &dyn Fn(&str) -> &'a str, subtype: &str)
             event.status = if event.activity == Activity::Deny { Status::Failure } else { Status::Success };
         }
         "file" | "virus" | "wildfire" | "wildfire-virus" | "ml-virus" => {
-            event.set(Field::File, misc.rsplit('/').next().filter(|f| !f.is_empty()).unwrap_or(misc));
+            event.set(Field::File, misc);
         }
         "vulnerability" | "spyware" if misc.contains('/') => set_request(event, misc),
         "spyware" if misc.contains('.') && !misc.contains(' ') => event.set(Field::Domain, misc),
@@ -268,17 +275,15 @@ fn threat<'a>(event: &mut Event, value: &dyn Fn(&str) -> &'a str, subtype: &str)
     }
     set_digest(event, value("filedigest"));
     // content was read off the stream; a packet or scan signature needs no connection
-    if tcp && matches!(subtype, "url" | "file" | "virus" | "data" | "wildfire" | "wildfire-virus" | "ml-virus" | "dlp") {
+    let read_content = matches!(subtype, "url" | "file" | "virus" | "data" | "wildfire" | "wildfire-virus" | "ml-virus" | "dlp");
+    // what a server sends back stands as the source, and it was asked for it
+    if tcp && (read_content || (threat_of_stream(subtype) && event.text(Field::Direction) == Some("server-to-client"))) {
         event.evidence = Evidence::Handshake;
-    }
-    if server_to_client(event) {
-        event.evidence = Evidence::None;
     }
 }
 
-/// The session's source is the client; what the server sent proves nothing more about it, nor does it accuse it.
-fn server_to_client(event: &Event) -> bool {
-    event.text(Field::Direction) == Some("server-to-client") && event.class == Class::Finding
+fn threat_of_stream(subtype: &str) -> bool {
+    matches!(subtype, "vulnerability" | "spyware")
 }
 
 fn set_digest(event: &mut Event, digest: &str) {
@@ -368,10 +373,9 @@ fn system<'a>(event: &mut Event, value: &dyn Fn(&str) -> &'a str, subtype: &str)
         net::set_user(event, user);
     }
     let from = text.rfind("rom: ").map(|i| i + 5).or_else(|| text.rfind(" from ").map(|i| i + 6));
-    if let Some(word) = from.and_then(|i| text.get(i..)).and_then(|r| r.split([' ', ',']).next()) {
-        if let Some(address) = Field::SrcIp.read(word.trim_end_matches('.')) {
-            event.set(Field::SrcIp, address);
-            event.evidence = Evidence::Handshake;
-        }
+    let word = from.and_then(|i| text.get(i..)).and_then(|r| r.split([' ', ',']).next()).unwrap_or("");
+    if let Some(address) = Field::SrcIp.read(word.trim_end_matches('.')) {
+        event.set(Field::SrcIp, address);
+        event.evidence = Evidence::Handshake;
     }
 }

@@ -85,11 +85,10 @@ impl<'a> Frame<'a> {
         let names = order.split(' ').count();
         let mut pairs: Vec<(&str, &str)> = order.split(' ').zip(cuts.iter().copied()).collect();
         // a message at the end may hold commas of its own
-        if let (true, Some(last)) = (cuts.len() > names, pairs.last_mut()) {
-            if matches!(last.0, "msg" | "desc" | "reason" | "difference" | "uri") {
-                let at = last.1.as_ptr() as usize - self.data.as_ptr() as usize;
-                last.1 = self.data.get(at..).unwrap_or(last.1);
-            }
+        let is_text = |name: &str| matches!(name, "msg" | "desc" | "reason" | "difference" | "uri");
+        if let Some(last) = pairs.last_mut().filter(|l| cuts.len() > names && is_text(l.0)) {
+            let at = cuts.iter().take(names - 1).map(|c| c.len() + 1).sum::<usize>();
+            last.1 = self.data.get(at..).unwrap_or(last.1);
         }
         pairs
     }

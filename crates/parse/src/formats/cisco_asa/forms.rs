@@ -157,7 +157,7 @@ pub(super) const FORMS: &[(u32, &[&str])] = &[
     (716004, &["Group {g} User {u} IP {S} WebVPN access DENIED to specified location: {w}", "Group {g} User {u} IP {S} WebVPN access DENIED: {w}"]),
     (716038, &["Group {g} User {u} IP {S} Authentication: {x}, Session Type: {m}."]),
     (716039, &["Group {g} User {u} IP {S} Authentication: {x}, Session Type: {m}.", "Authentication: rejected, group = {g} user = {u} , Session Type: {m}"]),
-    (716059, &["Group {g} User {u} IP {D} AnyConnect session resumed. Connection from {S}."]),
+    (716059, &["Group {g} User {u} IP {D} AnyConnect session resumed. Connection from {S}"]),
     (721016, &["({x}) WebVPN session for client user {u}, IP {S} has been created"]),
     (721018, &["({x}) WebVPN session for client user {u}, IP {S} has been deleted", "({x}) WebVPN session for client user {u}, IPv4 {S} has been deleted"]),
     (722041, &["TunnelGroup {x} GroupPolicy {g} User {u} IP {S} {r}"]),
