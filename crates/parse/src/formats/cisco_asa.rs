@@ -97,6 +97,9 @@ struct Told<'a> {
     values: Vec<(u8, &'a str)>,
 }
 
+/// How far into a sentence without a form of its own the protocol is looked for, words.
+const ANY_WORDS: usize = 16;
+
 fn read<'a>(number: u32, message: &'a str, told: &mut Told<'a>) {
     let own = forms::FORMS.binary_search_by_key(&number, |(n, _)| *n).ok().and_then(|i| forms::FORMS.get(i));
     if own.is_some_and(|(_, forms)| first_fit(forms, message, told, false)) {
@@ -112,8 +115,11 @@ fn read<'a>(number: u32, message: &'a str, told: &mut Told<'a>) {
     if message.starts_with("Group = ") || message.starts_with("IP = ") || message.starts_with("Username = ") {
         return assignments(message, told);
     }
-    if !first_fit(&["Group {g} User {u} IP {S} {r}"], message, told, false) {
-        first_fit(forms::ANY, message, told, true);
+    if !first_fit(&["Group {g} User {u} IP {S} {r}"], message, told, false) && first_fit(forms::ANY, message, told, true) {
+        let named = |w: &&str| ["tcp", "udp", "icmp"].iter().any(|p| w.eq_ignore_ascii_case(p));
+        if let Some(proto) = message.split(' ').take(ANY_WORDS).find(named) {
+            told.values.push((b'p', proto));
+        }
     }
     if (713_000..716_000).contains(&number) && told.values.is_empty() {
         told.values.push((b'r', message));

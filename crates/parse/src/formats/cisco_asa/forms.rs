@@ -41,6 +41,8 @@ pub(super) const FORMS: &[(u32, &[&str])] = &[
     (109012, &["Authen Session End: user {u}, sid {n}, elapsed {x}"]),
     (109024, &["Authorization denied from {S} to {D} (not authenticated) on interface {i} using {p}"]),
     (109025, &["Authorization denied (acl={R}) for user {u} from {S} to {D} on interface {i} using {p}"]),
+    (110002, &["Failed to locate egress interface for {p} from {S} to {D}"]),
+    (110003, &["Routing failed to locate next hop for {p} from {S} to {D}"]),
     (111001, &["Begin configuration: {S} writing to"]),
     (111003, &["{S} Erase configuration"]),
     (111004, &["{S} end configuration: {r}"]),
