@@ -3,16 +3,25 @@
 //! Invariant: pure. No clock, no file, no socket; the same bytes with the same [`Context`] give the same event,
 //! and no input panics. A line no format can read becomes an event of class `unparsed`, whole and searchable.
 #![warn(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
-pub mod formats;
 mod csv;
+mod decode;
+mod flat;
+pub mod formats;
+mod header;
 mod kv;
 mod line;
 mod names;
 mod net;
+mod record;
+mod records;
 mod when;
 
+pub use flat::flat;
 pub use line::{Context, Line, SyslogHeader};
+pub use record::{format_by_name, parse_record};
+pub use records::{RecordError, record_of};
 
 use bongsu_event::{Event, Unread};
 
