@@ -225,8 +225,12 @@ mod tests {
         let peer = prop_oneof![
             Just(None),
             Just(Some("192.0.2.7:514".parse().unwrap())),
-            any::<([u8; 16], u16, u32, u32)>()
-                .prop_map(|(ip, p, f, s)| Some(SocketAddr::V6(SocketAddrV6::new(ip.into(), p, f, s)))),
+            any::<([u8; 16], u16, u32, u32)>().prop_map(|(ip, p, f, s)| Some(SocketAddr::V6(SocketAddrV6::new(
+                ip.into(),
+                p,
+                f,
+                s
+            )))),
         ];
         let spool = prop_oneof![
             Just(None),

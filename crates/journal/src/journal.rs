@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use crate::checkpoint::{Checkpoint, SigningKey};
 use crate::error::{AppendError, OpenError};
 use crate::files::{segment_path, sync_dir};
-use crate::format::SegmentHeader;
+use crate::format::{SEGMENT_HEADER_BYTES, SegmentHeader};
 use crate::limits::{CHECKPOINT_MILLIS, FREE_BYTES_MIN, SEGMENT_BYTES_MAX};
 use crate::live::{Durable, Live, Tail};
 use crate::queue::{Queue, Refused, Submission};
@@ -144,6 +144,8 @@ pub(crate) struct Shared {
     retired: Mutex<retired::Writer>,
     counters: Counters,
     alarm: Mutex<Option<String>>,
+    /// Sequence of the checkpoint on disk; held while one is written.
+    checkpoint: Mutex<Option<u64>>,
 }
 
 impl Shared {
@@ -174,9 +176,15 @@ impl Shared {
     }
 
     fn store_checkpoint(&self, at: &CheckpointOptions, durable: &Durable) -> io::Result<()> {
+        let mut stored = self.checkpoint.lock();
+        if stored.is_some_and(|s| s >= durable.sequence) {
+            return Ok(());
+        }
         let Durable { epoch, sequence, hash, segment, offset } = *durable;
         let time = (self.options.clock)();
-        Checkpoint { epoch, sequence, hash, segment, offset, time }.store(&at.path, &at.key)
+        Checkpoint { epoch, sequence, hash, segment, offset, time }.store(&at.path, &at.key)?;
+        *stored = Some(sequence);
+        Ok(())
     }
 
     /// Until the journal is closed: write a checkpoint soon after something new is durable.
@@ -255,7 +263,10 @@ impl Journal {
         );
         let next = opened.recovery.next_sequence;
         let (epoch, segment, offset) = (header.epoch, header.index, opened.length);
-        let durable = Durable { epoch, sequence: next - 1, hash: opened.chain, segment, offset };
+        // In a segment without batches the chain so far is the one its head names.
+        let empty = offset <= SEGMENT_HEADER_BYTES as u64;
+        let hash = if empty { header.previous } else { opened.chain };
+        let durable = Durable { epoch, sequence: next - 1, hash, segment, offset };
         let retired = retired::Writer::new(dir, &opened.retired).map_err(OpenError::io("write", dir))?;
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
@@ -266,6 +277,7 @@ impl Journal {
             retired: Mutex::new(retired),
             counters: Counters::default(),
             alarm: Mutex::new(None),
+            checkpoint: Mutex::new(None),
         });
         let writer = Writer::new(Arc::clone(&shared), opened.file, header, opened.length, opened.chain, next);
         let mut threads = vec![spawn("journal", dir, move || writer.run())?];
@@ -429,6 +441,10 @@ impl Journal {
                 bytes: first.bytes,
                 time: (shared.options.clock)(),
             };
+            if let Some(at) = shared.options.checkpoint.as_ref().filter(|_| gone.is_empty()) {
+                // The checkpoint must not stand in the middle of what goes.
+                shared.store_checkpoint(at, &shared.live.durable())?;
+            }
             if shared.options.retired_index {
                 writer.append(&retired, shared.options.checkpoint.as_ref().map(|c| &*c.key))?;
             }

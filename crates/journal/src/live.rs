@@ -42,13 +42,8 @@ pub(crate) struct Live {
 
 impl Live {
     pub fn new(durable: Durable) -> Self {
-        let state =
-            State { durable, recent: VecDeque::new(), recent_bytes: 0, tails: Vec::new(), closed: false };
-        Self {
-            state: Mutex::new(state),
-            changed: Condvar::new(),
-            sequence: AtomicU64::new(durable.sequence),
-        }
+        let state = State { durable, recent: VecDeque::new(), recent_bytes: 0, tails: Vec::new(), closed: false };
+        Self { state: Mutex::new(state), changed: Condvar::new(), sequence: AtomicU64::new(durable.sequence) }
     }
 
     pub fn sequence(&self) -> u64 {
@@ -75,11 +70,6 @@ impl Live {
         }
         drop(state);
         self.changed.notify_all();
-    }
-
-    /// The segment changed without new records.
-    pub fn moved(&self, durable: Durable) {
-        self.state.lock().durable = durable;
     }
 
     pub fn close(&self) {

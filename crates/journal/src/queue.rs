@@ -102,7 +102,11 @@ impl Queue {
     }
 
     /// Take `submission` when there is room; until then the task is woken for another try.
-    pub fn poll_push(&self, context: &Context<'_>, submission: &mut Option<Submission>) -> Poll<Result<(), Submission>> {
+    pub fn poll_push(
+        &self,
+        context: &Context<'_>,
+        submission: &mut Option<Submission>,
+    ) -> Poll<Result<(), Submission>> {
         let Some(wanted) = submission.take() else { return Poll::Ready(Ok(())) };
         let mut state = self.state.lock();
         if state.closed {

@@ -82,7 +82,14 @@ impl Reader {
     /// From `sequence` on, or from the oldest record still there.
     #[must_use]
     pub fn new(dir: &Path, sequence: u64) -> Self {
-        Self { dir: dir.to_owned(), next: sequence.max(1), limit: u64::MAX, current: None, body: Vec::new(), decompressor: None }
+        Self {
+            dir: dir.to_owned(),
+            next: sequence.max(1),
+            limit: u64::MAX,
+            current: None,
+            body: Vec::new(),
+            decompressor: None,
+        }
     }
 
     /// The next batch; `None` at the end (asking again later finds what came meanwhile). Its first record may be later
@@ -244,9 +251,8 @@ impl Reader {
             self.decompressor = zstd::bulk::Decompressor::new().ok();
         }
         let plain = self.decompressor.as_mut().and_then(|d| d.decompress(&self.body, wanted).ok());
-        let records = plain
-            .filter(|p| p.len() == wanted)
-            .and_then(|p| decode(&Bytes::from(p), at.header.count as usize));
+        let records =
+            plain.filter(|p| p.len() == wanted).and_then(|p| decode(&Bytes::from(p), at.header.count as usize));
         match records {
             Some(records) => Ok(Batch { epoch, first_sequence: at.header.first_sequence, records }),
             // Every checksum holds and the content does not: somebody wrote it who is not the journal.

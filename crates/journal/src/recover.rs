@@ -95,7 +95,8 @@ struct End {
 
 pub(crate) fn recover(dir: &Path, options: &OpenOptions) -> Result<Opened, OpenError> {
     fs::create_dir_all(dir).map_err(OpenError::io("create", dir))?;
-    let lock = lock(dir).map_err(OpenError::io("lock", dir))?.ok_or_else(|| OpenError::Locked { dir: dir.to_owned() })?;
+    let lock =
+        lock(dir).map_err(OpenError::io("lock", dir))?.ok_or_else(|| OpenError::Locked { dir: dir.to_owned() })?;
     let key = options.checkpoint.as_ref().map(|c| c.key.public_key());
     let retired = retired::read(dir, key.as_ref()).map_err(OpenError::io("read", dir))?;
     let listing = list(dir).map_err(OpenError::io("list", dir))?;
@@ -179,12 +180,7 @@ fn load_checkpoint(options: &OpenOptions, recovery: &mut Recovery) -> Result<Opt
 
 /// Heads of all segments. One that was retired and is still there goes now; one whose head does not read is named and
 /// takes its numbers from its neighbour.
-fn heads(
-    dir: &Path,
-    indexes: &[u32],
-    retired: &Index,
-    recovery: &mut Recovery,
-) -> Result<Vec<SegmentInfo>, OpenError> {
+fn heads(dir: &Path, indexes: &[u32], retired: &Index, recovery: &mut Recovery) -> Result<Vec<SegmentInfo>, OpenError> {
     let gone = retired.entries.last().map_or(0, |r| r.segment);
     let mut segments: Vec<SegmentInfo> = Vec::with_capacity(indexes.len());
     for &index in indexes {
@@ -257,7 +253,11 @@ fn find_end(
         if let Some(s) = segments.last_mut() {
             s.bytes = length;
         }
-        break End { segment: end.segment.map(|()| (file, length)), chain: end.chain, next_sequence: end.next_sequence };
+        break End {
+            segment: end.segment.map(|()| (file, length)),
+            chain: end.chain,
+            next_sequence: end.next_sequence,
+        };
     };
     if let Some(c) = checkpoint.filter(|_| end.next_sequence <= vouched) {
         recovery.cut_off = Some(CutOff { last_sequence: end.next_sequence - 1, checkpoint_sequence: vouched });
@@ -338,7 +338,14 @@ fn end_of(
 }
 
 /// Keep the bytes that are about to be removed. On a full disk they go without: they were never acknowledged.
-fn set_aside(dir: &Path, options: &OpenOptions, file: &File, segment: u32, offset: u64, length: u64) -> Option<PathBuf> {
+fn set_aside(
+    dir: &Path,
+    options: &OpenOptions,
+    file: &File,
+    segment: u32,
+    offset: u64,
+    length: u64,
+) -> Option<PathBuf> {
     let aside = options.torn_dir.clone().unwrap_or_else(|| {
         let mut name = dir.file_name().unwrap_or_default().to_owned();
         name.push(".torn");

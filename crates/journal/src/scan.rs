@@ -91,12 +91,6 @@ pub(crate) struct BatchAt {
     pub hash: Hash,
 }
 
-impl BatchAt {
-    pub fn end(&self) -> u64 {
-        self.offset + self.header.disk_bytes()
-    }
-}
-
 /// The last stretch of a file that makes no batch; only who knows whether it is the journal's end can judge it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tail {

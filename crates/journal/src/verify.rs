@@ -80,7 +80,13 @@ impl std::fmt::Display for Report {
         writeln!(
             f,
             "{} segments, {} retired before, {} batches, {} records ({} to {}), {} bytes",
-            self.segments, self.retired, self.batches, self.records, self.first_sequence, self.last_sequence, self.bytes
+            self.segments,
+            self.retired,
+            self.batches,
+            self.records,
+            self.first_sequence,
+            self.last_sequence,
+            self.bytes
         )?;
         for damage in &self.damage {
             writeln!(f, "damaged: {damage}")?;
@@ -94,7 +100,11 @@ impl std::fmt::Display for Report {
         }
         if let Some(t) = &self.torn {
             let Torn { segment, offset, bytes, .. } = t;
-            writeln!(f, "torn end: segment {segment}, bytes {offset} to {}: half a batch that was never acknowledged; the next start removes it", offset + bytes)?;
+            writeln!(
+                f,
+                "torn end: segment {segment}, bytes {offset} to {}: half a batch that was never acknowledged; the next start removes it",
+                offset + bytes
+            )?;
         }
         match &self.checkpoint {
             CheckpointState::Missing => writeln!(f, "no checkpoint: whether the end was cut off cannot be told")?,
@@ -135,11 +145,13 @@ pub(crate) fn verify_until(
     }
     walk.retired(&retired);
     let gone = retired.entries.last().map_or(0, |r| r.segment);
-    let segments: Vec<u32> = listing
-        .segments
-        .into_iter()
-        .filter(|i| *i > gone && end.is_none_or(|(last, _)| *i <= last))
-        .collect();
+    if retired.torn && !listing.segments.contains(&(gone + 1)) {
+        // A half line whose segment is gone was a whole one.
+        let damage = named(DamageKind::RetiredIndex, RETIRED_NAME.into(), gone + 1);
+        walk.report.note(Damage { offset: retired.good_bytes, ..damage });
+    }
+    let segments: Vec<u32> =
+        listing.segments.into_iter().filter(|i| *i > gone && end.is_none_or(|(last, _)| *i <= last)).collect();
     for (at, &index) in segments.iter().enumerate() {
         walk.segment(dir, index, segments.get(at + 1).copied())?;
     }

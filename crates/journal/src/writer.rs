@@ -10,8 +10,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bongsu_event::limits::{BATCH_RECORDS_MAX, LINE_BYTES_MAX};
 use bongsu_event::RawRecord;
+use bongsu_event::limits::{BATCH_RECORDS_MAX, LINE_BYTES_MAX};
 
 use crate::encode::encode;
 use crate::error::AppendError;
