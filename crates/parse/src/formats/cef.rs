@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldKind, Severity, Status, Unread};
+use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldKind, Severity, Status, TimeFrom, Unread};
 use memchr::{memchr_iter, memmem};
 
 use super::{fortigate, panos};
@@ -347,14 +347,15 @@ fn value_of<'a>(pairs: &[(&'a str, &'a str)], key: &str) -> &'a str {
     pairs.iter().find(|(k, _)| *k == key).map_or("", |(_, v)| *v)
 }
 
-/// When it was received by the device; Palo Alto's cloud writes there when the cloud had it, and `start` when it was.
+/// When the device had it; else what the header says, else when it ended. Palo Alto's cloud writes there when the cloud had it, and `start` when it was.
 fn set_time(event: &mut Event, line: &Line<'_>, pairs: &[(&str, &str)], header: &Header<'_>) {
     let order: &[&str] = if header.vendor == "Palo Alto Networks" {
         &["start", "rt", "end"]
     } else {
-        &["rt", "deviceReceiptTime", "UNIFIutcTime", "end", "start", "startTime", "endTime"]
+        &["rt", "deviceReceiptTime", "UNIFIutcTime", "CtdTimeGenerated"]
     };
-    for key in order {
+    let spans: &[&str] = if event.time_from == TimeFrom::Header { &[] } else { &["end", "start", "endTime", "startTime"] };
+    for key in order.iter().chain(spans) {
         let value = plain(value_of(pairs, key));
         let value = value.trim();
         // templates that were never filled in
@@ -389,6 +390,17 @@ fn finish(event: &mut Event, header: &Header<'_>, pairs: &[(&str, &str)]) {
         return panos::judge(event, &|name| if name == "misc" { value_of(pairs, "request") } else { "" }, kind, subtype);
     }
     judge(event, header);
+    if value_of(pairs, "ESAMID").is_empty() {
+        return;
+    }
+    // Cisco's mail gateway writes senders as users and the subject as message
+    event.class = Class::Email;
+    for (field, key) in [
+        (Field::EmailFrom, "suser"), (Field::EmailTo, "duser"), (Field::EmailSubject, "msg"), (Field::SrcDomain, "shost"),
+        (Field::SrcDomain, "sourceHostName"), (Field::SrcDomain, "ESAHeloDomain"), (Field::SrcIp, "ESAHeloIP"),
+    ] {
+        event.set_text(field, plain(value_of(pairs, key)).trim_matches('\''));
+    }
 }
 
 /// 0 to 10, or a word.
@@ -496,7 +508,7 @@ fn fortinet(event: &mut Event, line: &Line<'_>, header: &Header<'_>, pairs: &[(&
     facts.take(event, "action", Cow::Borrowed(value_of(pairs, "act")));
     facts.take(event, "logid", Cow::Owned(header.class.to_string()));
     facts.set_time(event, line);
-    if event.time_from == bongsu_event::TimeFrom::Receipt {
+    if event.time_from == TimeFrom::Receipt {
         set_time(event, line, pairs, header);
     }
     if event.text(Field::DstUser).is_some() && event.get(Field::User).is_none() {

@@ -5,11 +5,11 @@
 
 mod forms;
 
-use bongsu_event::{Activity, Class, Event, Evidence, Field, Status, Unread, Value};
+use bongsu_event::{Activity, Class, Event, Evidence, Field, Status, TimeFrom, Unread, Value};
 use memchr::memmem;
 
 use crate::net;
-use crate::{Format, Line};
+use crate::{Format, Line, when};
 
 /// Cisco ASA.
 pub struct CiscoAsa;
@@ -32,6 +32,7 @@ impl Format for CiscoAsa {
         event.severity = net::syslog_severity(mark.level.parse().unwrap_or(6));
         event.set(Field::Message, mark.message);
         event.forgeable = net::OUTSIDERS_TEXT;
+        own_header(event, line);
         let number = mark.number.parse().unwrap_or(0);
         let mut told = Told::default();
         read(number, mark.message, &mut told);
@@ -39,6 +40,18 @@ impl Format for CiscoAsa {
         judge(event, number, mark.message);
         Ok(())
     }
+}
+
+/// Time and device in front of the mark, where nothing in them says syslog.
+pub(super) fn own_header(event: &mut Event, line: &Line<'_>) {
+    if event.time_from != TimeFrom::Receipt {
+        return;
+    }
+    let before = line.text.find('%').and_then(|i| line.text.get(..i)).unwrap_or("");
+    let Some((stamp, rest)) = when::prefix(before, line.context) else { return };
+    when::apply(event, stamp, if stamp.zoned { TimeFrom::Line } else { TimeFrom::LineLocal });
+    let host = rest.trim_start_matches([' ', ':']).split(' ').next().unwrap_or("");
+    event.set(Field::Host, host.trim_end_matches(':'));
 }
 
 /// The `%ASA-6-302013: ` in front of a message.

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use bongsu_event::{Activity, Class, Event, Evidence, Field, Severity, Status, Unread};
 use memchr::memmem;
 
+use super::cisco_asa;
 use crate::names::Names;
 use crate::net::{self, is_nothing};
 use crate::{Format, Line, when};
@@ -38,16 +39,21 @@ impl Format for CiscoFtd {
         event.set(Field::Vendor, "Cisco");
         event.set(Field::Product, "Firepower");
         event.forgeable = net::OUTSIDERS_TEXT;
-        let mut first_packet = "";
+        cisco_asa::own_header(event, line);
+        let (mut first_packet, mut protocol) = ("", "");
         for (key, value) in pairs(list) {
-            if key == "FirstPacketSecond" {
-                first_packet = value;
+            match key {
+                "FirstPacketSecond" => first_packet = value,
+                "ApplicationProtocol" => protocol = value,
+                _ => {}
             }
             take(event, key, value);
         }
         if !first_packet.is_empty() {
             when::set(event, first_packet, line.context);
         }
+        // the client program says more than its protocol
+        event.set(Field::App, protocol);
         net::set_sums(event);
         judge(event);
         Ok(())
@@ -130,7 +136,7 @@ static KEYS: LazyLock<Names<Key>> = LazyLock::new(|| {
         ("IngressZone", Is(F::InZone)), ("EgressZone", Is(F::OutZone)), ("AccessControlRuleName", Is(F::Rule)),
         ("AccessControlRuleAction", Is(F::Action)), ("FileAction", Is(F::Action)), ("InlineResult", Is(F::Action)),
         ("AccessControlRuleReason", Is(F::Reason)), ("User", Key::User), ("UserName", Key::User), ("Client", Is(F::App)),
-        ("ApplicationProtocol", Also(F::App)), ("ConnectionDuration", Key::Seconds), ("InitiatorPackets", Is(F::PacketsOut)),
+        ("ApplicationProtocol", Key::Skip), ("ConnectionDuration", Key::Seconds), ("InitiatorPackets", Is(F::PacketsOut)),
         ("ResponderPackets", Is(F::PacketsIn)), ("InitiatorBytes", Is(F::BytesOut)), ("ResponderBytes", Is(F::BytesIn)),
         ("NAT_InitiatorIP", Is(F::SrcNatIp)), ("NAT_InitiatorPort", Is(F::SrcNatPort)), ("NAT_ResponderIP", Is(F::DstNatIp)),
         ("NAT_ResponderPort", Is(F::DstNatPort)), ("DNSQuery", Is(F::Domain)), ("DNSRecordType", Key::Skip),

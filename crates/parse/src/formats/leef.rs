@@ -101,14 +101,20 @@ fn delimiter(text: &str) -> Option<Delimiter<'_>> {
     }
 }
 
+/// The character that most often stands before a key.
 fn guess_delimiter(attributes: &str) -> Delimiter<'_> {
-    if attributes.contains('\t') {
-        Delimiter::Char('\t')
-    } else if attributes.matches('|').count() >= 2 && attributes.matches('|').count() + 1 >= attributes.matches('=').count() / 2 {
-        Delimiter::Char('|')
-    } else {
-        Delimiter::Spaces
+    let keys = |d: char| {
+        attributes.split(d).skip(1).filter(|p| p.split('=').next().is_some_and(is_key) && p.contains('=')).count()
+    };
+    let best = ['\t', '^', '|'].into_iter().map(|d| (keys(d), d)).max_by_key(|(n, _)| *n);
+    match best {
+        Some((n, d)) if n > 0 && n * 2 >= keys(' ') => Delimiter::Char(d),
+        _ => Delimiter::Spaces,
     }
+}
+
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
 fn attributes<'a>(header: &Header<'a>) -> Vec<(&'a str, &'a str)> {
@@ -141,7 +147,8 @@ static KEYS: LazyLock<Names<Key>> = LazyLock::new(|| {
         ("dstMAC", Is(F::DstMac)), ("srcPostNAT", Is(F::SrcNatIp)), ("dstPostNAT", Is(F::DstNatIp)),
         ("srcPostNATPort", Is(F::SrcNatPort)), ("dstPostNATPort", Is(F::DstNatPort)), ("srcBytes", Is(F::BytesOut)),
         ("dstBytes", Is(F::BytesIn)), ("totalBytes", Is(F::Bytes)), ("srcPackets", Is(F::PacketsOut)),
-        ("dstPackets", Is(F::PacketsIn)), ("totalPackets", Is(F::Packets)), ("identSrc", Is(F::SrcIp)),
+        ("dstPackets", Is(F::PacketsIn)), ("totalPackets", Is(F::Packets)), ("identSrc", Is(F::SrcIp)), ("dvchost", Is(F::Host)), ("dvc", Is(F::HostIp)), ("sname", Is(F::Signature)), ("sid", Is(F::SignatureId)),
+        ("shost", Is(F::SrcHost)), ("dhost", Is(F::DstHost)),
         ("identHostName", Is(F::SrcHost)), ("identMAC", Is(F::SrcMac)), ("devTime", Key::DevTime), ("eventTime", Key::DevTime),
         ("devTimeFormat", Key::Skip), ("sev", Key::Severity), ("cat", Is(F::Category)), ("url", Key::Url), ("URL", Key::Url),
         ("request", Key::Url), ("domain", Is(F::UserDomain)), ("policy", Is(F::Rule)), ("role", Is(F::Group)), ("action", Is(F::Action)),
@@ -261,6 +268,7 @@ mod tests {
         assert_eq!(d("2.0", "V|P|1|E|a=b\tc=d"), Delimiter::Char('\t'));
         assert_eq!(d("1.0", "V|P|1|E|a=b\tc=d"), Delimiter::Char('\t'));
         assert_eq!(d("1.0", "V|P|1|E|a=b|c=d|e=f"), Delimiter::Char('|'));
+        assert_eq!(d("1.0", "V|P|1|E|a=b c^c=d e=f"), Delimiter::Char('^'));
         assert_eq!(d("1.0", "V|P|1|E|a=b c=d"), Delimiter::Spaces);
     }
 }
