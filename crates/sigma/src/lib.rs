@@ -40,11 +40,12 @@ mod rule;
 mod set;
 pub mod testing;
 mod view;
+mod window;
 
-pub use correlate::{CorrelationHit, Correlator, Counters};
+pub use correlate::{CorrelationHit, Correlator, Counters, SnapshotError};
 pub use node::Node;
 pub use rule::{
-    Body, Bound, Case, CaseInput, CaseLine, Correlation, CorrelationKind, Filter, Fire, Logsource, Matcher, Playbook, Rule,
+    Aliases, Body, Bound, Case, CaseInput, CaseLine, Correlation, CorrelationKind, Filter, Fire, Logsource, Matcher, Playbook, Rule,
 };
 pub use set::{Detection, Language, LoadError, LoadOptions, Matched, RuleIdx, RuleSet, RuleSource, Scratch};
 pub use view::{EventView, KOREA_OFFSET_SECONDS, Key, Meta, Zoned};

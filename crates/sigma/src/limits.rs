@@ -33,7 +33,7 @@ pub const MATCHED_MAX: usize = 32;
 /// Most groups that one correlation rule keeps; the least recently touched goes first and is counted.
 pub const GROUPS_PER_RULE_MAX: usize = 20_000;
 /// Most entries that one group keeps; the oldest goes first and is counted.
-pub const ENTRIES_PER_GROUP_MAX: usize = 4_096;
+pub const ENTRIES_PER_GROUP_MAX: usize = 16_384;
 /// Most entries that one correlation rule keeps over all groups.
 pub const ENTRIES_PER_RULE_MAX: usize = 400_000;
 /// Latest event ids given with a hit.
@@ -52,3 +52,7 @@ pub const FIELD_NAME_BYTES_MAX: usize = 128;
 pub const JSON_DEPTH_MAX: usize = 64;
 /// Most lines that one case feeds.
 pub const CASE_LINES_MAX: usize = 10_000;
+/// Most entries that an ordered correlation keeps of each of its rules, in one group.
+pub const ORDERED_ENTRIES_PER_RULE_MAX: usize = 64;
+/// Windows are kept this long beyond their end for sources that lag, seconds.
+pub const LATE_SECONDS_MAX: i64 = 300;

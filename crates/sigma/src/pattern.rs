@@ -145,7 +145,7 @@ impl Pattern {
     }
     /// With case folded.
     pub fn folded(&self) -> Self {
-        self.map_text(|t| fold(t))
+        self.map_text(fold)
     }
     /// With every literal piece changed.
     pub fn map_text(&self, f: impl Fn(&str) -> String) -> Self {

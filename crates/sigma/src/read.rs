@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bongsu_event::Severity;
 
-use crate::limits::TIMESPAN_SECONDS_MAX;
+use crate::limits::{ENTRIES_PER_GROUP_MAX, TIMESPAN_SECONDS_MAX};
 use crate::matcher::Matcher;
 use crate::modifier::Placeholders;
-use crate::rule::{Body, Bound, Correlation, CorrelationKind, Filter, Logsource, Playbook, Rule};
+use crate::rule::{Aliases, Body, Bound, Correlation, CorrelationKind, Filter, Logsource, Playbook, Rule};
 use crate::{Node, cases};
 
 /// Where a document stands.
@@ -182,6 +182,10 @@ fn correlation(doc: &Node, node: &Node) -> Result<Correlation, String> {
     if !temporal && bounds.is_empty() {
         return Err("`condition` needs one of gt, gte, lt, lte, eq, neq".to_owned());
     }
+    let counts = matches!(kind, CorrelationKind::EventCount | CorrelationKind::ValueCount);
+    if counts && bounds.iter().any(|(_, limit)| *limit > ENTRIES_PER_GROUP_MAX as f64) {
+        return Err(format!("`condition` counts further than {ENTRIES_PER_GROUP_MAX}, which is all that is kept of a group"));
+    }
     let generate = node.get("generate").or_else(|| doc.get("generate"));
     Ok(Correlation {
         kind,
@@ -225,7 +229,10 @@ fn number(node: &Node) -> Option<f64> {
     }
 }
 
-fn bounds(node: &Node) -> Result<(Vec<(Bound, f64)>, Vec<String>), String> {
+/// Bounds, and the fields whose values are counted.
+type Counted = (Vec<(Bound, f64)>, Vec<String>);
+
+fn bounds(node: &Node) -> Result<Counted, String> {
     let map = node.as_map().ok_or("`condition` of a correlation must be a mapping, as `gte: 10`")?;
     let (mut bounds, mut field) = (Vec::new(), Vec::new());
     for (key, value) in map {
@@ -269,7 +276,7 @@ pub(crate) fn timespan(node: &Node) -> Result<i64, String> {
     }
 }
 
-fn aliases(node: Option<&Node>) -> Result<Vec<(String, Vec<(String, String)>)>, String> {
+fn aliases(node: Option<&Node>) -> Result<Aliases, String> {
     let wrong = || "`aliases` must map each alias to a mapping of rule to field".to_owned();
     let Some(node) = node else { return Ok(Vec::new()) };
     let mut out = Vec::new();

@@ -123,6 +123,9 @@ pub enum CorrelationKind {
     ValuePercentile(f64),
 }
 
+/// alias → (rule → field).
+pub type Aliases = Vec<(String, Vec<(String, String)>)>;
+
 /// A correlation rule.
 #[derive(Clone, Debug)]
 pub struct Correlation {
@@ -141,7 +144,7 @@ pub struct Correlation {
     /// For temporal kinds: which rules must have matched; `None`: all.
     pub(crate) expression: Option<Condition>,
     /// alias → (rule → field).
-    pub aliases: Vec<(String, Vec<(String, String)>)>,
+    pub aliases: Aliases,
     /// Do the rules it refers to raise alerts of their own as well?
     pub generate: bool,
 }

@@ -57,7 +57,7 @@ pub struct Detection {
     pub rule: RuleIdx,
     /// The rule only feeds correlations: no alert of its own.
     pub base_only: bool,
-    /// Which values held for which selection.
+    /// Which values held for which selection; empty where `base_only`, see [`RuleSet::explain`].
     pub matched: Vec<Matched>,
 }
 
@@ -199,11 +199,18 @@ impl RuleSet {
         scratch.0.fired().iter().filter_map(|unit| self.units.get(*unit as usize).copied())
     }
     fn detection(&self, rule: RuleIdx, event: &dyn EventView) -> Detection {
+        let base_only = self.is_base_only(rule);
+        let matched = if base_only { Vec::new() } else { self.explain(rule, event) };
+        Detection { rule, base_only, matched }
+    }
+    /// Which values held for which selection, of an event that the rule matches.
+    #[must_use]
+    pub fn explain(&self, rule: RuleIdx, event: &dyn EventView) -> Vec<Matched> {
         let mut matched = Vec::new();
         if let Some(Body::Matcher(m)) = self.rule(rule).map(|r| &r.body) {
             explain::condition(&m.condition, m, event, &mut matched);
         }
-        Detection { rule, base_only: self.is_base_only(rule), matched }
+        matched
     }
     /// The entity an alert of this rule groups by: (field, value) pairs, empty if the event has none. Of a
     /// correlation take the hit's group instead.

@@ -252,7 +252,7 @@ fn is_open(open: &[u64], gate: u32) -> bool {
 /// The same memory, without its values and their lifetime.
 fn emptied<'b>(mut seen: Vec<Seen<'_>>) -> Vec<Seen<'b>> {
     seen.clear();
-    seen.into_iter().filter_map(|_| None).collect()
+    seen.into_iter().map_while(|_| None).collect()
 }
 
 /// The first value, in the event's order, that makes one of a term's tests hold, and the test.

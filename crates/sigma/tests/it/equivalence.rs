@@ -102,7 +102,7 @@ fn rules(c: &mut Choices<'_>) -> String {
 
 fn foreign(c: &mut Choices<'_>) -> serde_json::Value {
     let mut map = serde_json::Map::new();
-    let mut value = |c: &mut Choices<'_>| match c.below(8) {
+    let value = |c: &mut Choices<'_>| match c.below(8) {
         0 => json!(4688),
         1 => json!(1.5),
         2 => json!(null),

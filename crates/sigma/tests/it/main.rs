@@ -1,7 +1,9 @@
 //! Sigma from the outside: rules in, detections out.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod cases;
 mod community;
+mod correlation;
 mod equivalence;
 mod language;
 mod support;
