@@ -168,6 +168,10 @@ fn rfc3164<'a>(text: &'a str, header: &mut SyslogHeader<'a>, context: &Context) 
     let hostless = rest.starts_with("  ");
     let rest = rest.trim_start_matches([' ', '\t']);
     if let Some(body) = take_tag(rest, header) {
+        // `host: %ASA-6-…`: Cisco names the device, not a program
+        if header.pid.is_none() && body.starts_with('%') {
+            header.host = header.host.or(header.app.take());
+        }
         return body;
     }
     if hostless && header.pri.is_none() && !rest.contains("[") {
