@@ -57,7 +57,9 @@ impl<F: Fn(SocketAddr, Transport) -> SourceId + Send + Sync + 'static> Senders f
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// Somebody listens there.
-    #[error("{protocol} {address} is in use by another program; stop it, choose another port, or set the listener to `off`")]
+    #[error(
+        "{protocol} {address} is in use by another program; stop it, choose another port, or set the listener to `off`"
+    )]
     InUse {
         /// `udp`, `tcp` or `tls`.
         protocol: &'static str,
@@ -65,7 +67,9 @@ pub enum BindError {
         address: SocketAddr,
     },
     /// Ports below 1024 need a right.
-    #[error("{protocol} {address} may not be opened: ports below 1024 need CAP_NET_BIND_SERVICE; give it, or choose a higher port")]
+    #[error(
+        "{protocol} {address} may not be opened: ports below 1024 need CAP_NET_BIND_SERVICE; give it, or choose a higher port"
+    )]
     Denied {
         /// `udp`, `tcp` or `tls`.
         protocol: &'static str,

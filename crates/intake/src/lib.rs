@@ -19,7 +19,7 @@ mod rate;
 mod stream;
 
 pub use context::{BindError, Clock, Context, Senders, Sink, Undelivered, system_clock};
-pub use counters::{Counters, SourceCounters, SourceSnapshot, Snapshot};
+pub use counters::{Counters, Snapshot, SourceCounters, SourceSnapshot};
 pub use datagram::UdpListener;
 pub use framer::{Framer, Line};
 pub use limits::Limits;

@@ -156,7 +156,11 @@ impl<S: Sink, R: Senders> Connection<S, R> {
         }
     }
 
-    async fn handshake(&self, stream: TcpStream, tls: &TlsAcceptor) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    async fn handshake(
+        &self,
+        stream: TcpStream,
+        tls: &TlsAcceptor,
+    ) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
         let shake = async {
             let _permit = self.context.handshakes.acquire().await.ok()?;
             tls.accept(stream).await.inspect_err(|error| tracing::debug!(%error, peer = %self.peer, "tls")).ok()
@@ -226,7 +230,12 @@ impl<S: Sink, R: Senders> Connection<S, R> {
         }
     }
 
-    async fn deliver(&self, framer: &mut Framer, lines: &mut Vec<Line>, transport: Transport) -> Result<(), Undelivered> {
+    async fn deliver(
+        &self,
+        framer: &mut Framer,
+        lines: &mut Vec<Line>,
+        transport: Transport,
+    ) -> Result<(), Undelivered> {
         let swallowed = framer.take_swallowed();
         if swallowed > 0 {
             self.counters.swallowed_bytes.fetch_add(swallowed, Relaxed);

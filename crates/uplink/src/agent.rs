@@ -232,7 +232,10 @@ pub struct Enrol {
 impl std::fmt::Debug for Enrol {
     /// Without the secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Enrol").field("protocol", &self.protocol).field("hostname", &self.hostname).finish_non_exhaustive()
+        f.debug_struct("Enrol")
+            .field("protocol", &self.protocol)
+            .field("hostname", &self.hostname)
+            .finish_non_exhaustive()
     }
 }
 

@@ -22,8 +22,8 @@ pub use agent::{
     InputStatus, Renew, SpoolStatus, Status,
 };
 pub use center::{
-    AgentConfig, Blocks, BlocksDelta, CenterMessage, Config, Direction, Enrolled, EnforceConfig, InputConfig, InputKind,
-    KillSwitch, SpoolConfig, WantedBlock, Welcome,
+    AgentConfig, Blocks, BlocksDelta, CenterMessage, Config, Direction, EnforceConfig, Enrolled, InputConfig,
+    InputKind, KillSwitch, SpoolConfig, WantedBlock, Welcome,
 };
 pub use codec::{CodecError, Decoder, Message, encode};
 pub use record::{AgentRecord, InputId, Records};

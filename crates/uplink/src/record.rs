@@ -94,8 +94,9 @@ impl Records {
     /// Each record with its place in the spool of `agent`.
     pub fn into_positions(self, agent: AgentId) -> impl Iterator<Item = (SpoolPosition, AgentRecord)> {
         let (epoch, first) = (self.epoch, self.first_sequence);
-        self.records.into_iter().zip(0u64..).map(move |(record, i)| {
-            (SpoolPosition { agent, epoch, sequence: first.saturating_add(i) }, record)
-        })
+        self.records
+            .into_iter()
+            .zip(0u64..)
+            .map(move |(record, i)| (SpoolPosition { agent, epoch, sequence: first.saturating_add(i) }, record))
     }
 }

@@ -34,7 +34,9 @@ pub struct EnrolToken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Another kind of text.
-    #[error("this is no enrolment token: it must begin with `{TOKEN_PREFIX}`; copy the whole line that the center printed")]
+    #[error(
+        "this is no enrolment token: it must begin with `{TOKEN_PREFIX}`; copy the whole line that the center printed"
+    )]
     Prefix,
     /// A later form.
     #[error("this token was made by a newer center; install the agent version that the center offers")]
