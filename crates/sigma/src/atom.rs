@@ -325,7 +325,13 @@ impl Test {
             Self::Field { .. } => 1_000,
             Self::Text { pattern, .. } => match pattern.shape() {
                 Shape::Anything => 900,
-                Shape::Exact(t) => if t.len() < 5 { 60 } else { 8 },
+                Shape::Exact(t) => {
+                    if t.len() < 5 {
+                        60
+                    } else {
+                        8
+                    }
+                }
                 _ => match pattern.longest().map_or(0, str::len) {
                     0 => 900,
                     1 => 400,
@@ -442,7 +448,9 @@ mod tests {
     #[test]
     fn numbers_compare_exactly_and_refuse_words() {
         let big = Number::Int(9_007_199_254_740_993);
-        assert!(Test::Number(Compare::Gt, Number::Int(9_007_199_254_740_992)).holds(ValueRef::Int(9_007_199_254_740_993)));
+        assert!(
+            Test::Number(Compare::Gt, Number::Int(9_007_199_254_740_992)).holds(ValueRef::Int(9_007_199_254_740_993))
+        );
         assert_eq!(Number::parse(" 12 "), Some(Number::Int(12)));
         assert_eq!(Number::parse("nan"), None);
         assert_eq!(Number::parse("1e999"), None);

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::atom::{Number, cut};
-use crate::limits::{ENTRIES_PER_RULE_MAX, GROUPS_PER_RULE_MAX, GROUP_VALUE_BYTES_MAX, LATE_SECONDS_MAX};
+use crate::limits::{ENTRIES_PER_RULE_MAX, GROUP_VALUE_BYTES_MAX, GROUPS_PER_RULE_MAX, LATE_SECONDS_MAX};
 use crate::matcher::FieldName;
 use crate::pattern::fold;
 use crate::rule::{Body, Correlation, CorrelationKind};
@@ -164,9 +164,10 @@ impl Correlator {
     ) {
         // Rules that stand on others form no loop (the set refuses them), so this ends.
         for (at, base) in self.feeds.get(&rule).cloned().unwrap_or_default() {
-            let temporal = self.prepared.get(at).is_some_and(|p| {
-                matches!(p.terms.kind, CorrelationKind::Temporal | CorrelationKind::TemporalOrdered)
-            });
+            let temporal = self
+                .prepared
+                .get(at)
+                .is_some_and(|p| matches!(p.terms.kind, CorrelationKind::Temporal | CorrelationKind::TemporalOrdered));
             // A burst that goes on is one occurrence for those who count, and a later one for those who look at time.
             if continued && !temporal {
                 continue;
@@ -240,7 +241,12 @@ impl Correlator {
             id: p.id.clone(),
             fingerprint: p.fingerprint,
             newest: s.newest,
-            groups: s.order.values().filter_map(|k| s.groups.get(k)).map(|g| (g.values.clone(), g.window.clone())).collect(),
+            groups: s
+                .order
+                .values()
+                .filter_map(|k| s.groups.get(k))
+                .map(|g| (g.values.clone(), g.window.clone()))
+                .collect(),
         });
         let all = Snapshot { version: SNAPSHOT_VERSION, counters: self.counters, rules: rules.collect() };
         // Writing into memory can't fail; a reader refuses an empty snapshot.
@@ -295,7 +301,8 @@ struct Kept {
 impl State {
     /// The group, now the most recently touched.
     fn touch(&mut self, key: Arc<str>, values: Vec<String>, tick: u64) -> &mut Group {
-        let group = self.groups.entry(Arc::clone(&key)).or_insert_with(|| Group { values, window: Window::default(), tick });
+        let group =
+            self.groups.entry(Arc::clone(&key)).or_insert_with(|| Group { values, window: Window::default(), tick });
         self.order.remove(&group.tick);
         group.tick = tick;
         self.order.insert(tick, key);
@@ -361,7 +368,9 @@ impl Prepared {
     /// What an event adds to the count, and a sample of it; `None` if it lacks the field.
     fn value_of(&self, event: &dyn EventView) -> Option<(u64, Option<String>)> {
         match self.terms.kind {
-            CorrelationKind::EventCount | CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => Some((0, None)),
+            CorrelationKind::EventCount | CorrelationKind::Temporal | CorrelationKind::TemporalOrdered => {
+                Some((0, None))
+            }
             CorrelationKind::ValueCount => {
                 let texts: Option<Vec<String>> = self.field.iter().map(|f| view::first_text(event, f)).collect();
                 let text = texts?.join(" ");

@@ -45,7 +45,8 @@ mod window;
 pub use correlate::{CorrelationHit, Correlator, Counters, SnapshotError};
 pub use node::Node;
 pub use rule::{
-    Aliases, Body, Bound, Case, CaseInput, CaseLine, Correlation, CorrelationKind, Filter, Fire, Logsource, Matcher, Playbook, Rule,
+    Aliases, Body, Bound, Case, CaseInput, CaseLine, Correlation, CorrelationKind, Filter, Fire, Logsource, Matcher,
+    Playbook, Rule,
 };
 pub use set::{Detection, Language, LoadError, LoadOptions, Matched, RuleIdx, RuleSet, RuleSource, Scratch};
 pub use view::{EventView, KOREA_OFFSET_SECONDS, Key, Meta, Zoned};

@@ -88,7 +88,10 @@ fn refuse_doubles(rules: &mut Vec<Rule>, errors: &mut Vec<LoadError>) {
     let mut known: HashMap<String, String> = HashMap::new();
     rules.retain(|rule| match known.get(&rule.id) {
         Some(first) => {
-            errors.push(error_of(rule, format!("the id {} is already taken by {first}: give it one of its own", rule.id)));
+            errors.push(error_of(
+                rule,
+                format!("the id {} is already taken by {first}: give it one of its own", rule.id),
+            ));
             false
         }
         None => {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use bongsu_event::{Field, FieldKind};
 
+use crate::Node;
 use crate::atom::Test;
 use crate::condition::{self, Condition};
 use crate::limits::{FIELD_NAME_BYTES_MAX, RULE_TERMS_MAX};
 use crate::modifier::{self, Placeholders};
 use crate::view::{Key, Meta};
-use crate::Node;
 
 /// A field as a rule names it, and what it stands for in an event.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -156,9 +156,7 @@ impl Matcher {
             Condition::Const(_) => 1,
             Condition::Selection(at) => self.selection(*at).map_or(1, Expr::size),
             Condition::Not(c) => 1 + self.size(c),
-            Condition::And(l) | Condition::Or(l) => {
-                l.iter().fold(1usize, |n, c| n.saturating_add(self.size(c)))
-            }
+            Condition::And(l) | Condition::Or(l) => l.iter().fold(1usize, |n, c| n.saturating_add(self.size(c))),
         }
     }
     /// The whole of it as one expression.
@@ -180,7 +178,8 @@ impl Matcher {
 pub(crate) fn selection(node: &Node, fill: &Placeholders, unfilled: &mut Vec<String>) -> Result<Expr, String> {
     match node {
         Node::Map(map) => {
-            let all: Result<Vec<_>, String> = map.iter().map(|(key, v)| modifier::read(key, v, fill, unfilled)).collect();
+            let all: Result<Vec<_>, String> =
+                map.iter().map(|(key, v)| modifier::read(key, v, fill, unfilled)).collect();
             Ok(Expr::and(all?))
         }
         Node::List(list) if list.iter().all(|n| !matches!(n, Node::Map(_) | Node::List(_))) => {

@@ -251,8 +251,7 @@ impl Reader<'_> {
     /// The value after all transformations.
     fn patterns(&self, text: &str, unfilled: &mut Vec<String>) -> Result<Vec<Pattern>, String> {
         let expands = self.modifiers.changes.contains(&Change::Expand);
-        let mut values =
-            if expands { self.fill_pattern(text, unfilled)? } else { vec![Pattern::parse(text)] };
+        let mut values = if expands { self.fill_pattern(text, unfilled)? } else { vec![Pattern::parse(text)] };
         // After `wide` each character stands for a byte.
         let mut binary = false;
         for change in &self.modifiers.changes {
@@ -494,7 +493,9 @@ mod tests {
 
     #[test]
     fn modifiers_that_contradict_are_refused() {
-        for key in ["f|re|cidr", "f|gt|re", "f|i", "f|bogus", "f|cidr|contains", "f|all|all|all|all|all|all|all|all|all"] {
+        for key in
+            ["f|re|cidr", "f|gt|re", "f|i", "f|bogus", "f|cidr|contains", "f|all|all|all|all|all|all|all|all|all"]
+        {
             let e = read(key, &Node::Text("1".into()), &Placeholders::new(), &mut Vec::new()).unwrap_err();
             assert!(e.starts_with("field `f`"), "{e}");
         }
@@ -511,7 +512,9 @@ mod tests {
         assert!(unfilled.is_empty());
         read("user|expand", &Node::Text("x%servers%y".into()), &fill, &mut unfilled).unwrap();
         assert_eq!(unfilled, ["servers"]);
-        let Expr::Term(plain) = read("u|expand", &Node::Text(r"\%a%b".into()), &fill, &mut unfilled).unwrap() else { panic!() };
+        let Expr::Term(plain) = read("u|expand", &Node::Text(r"\%a%b".into()), &fill, &mut unfilled).unwrap() else {
+            panic!()
+        };
         assert!(plain.tests[0].holds(ValueRef::Text("%a%b")));
     }
 

@@ -113,9 +113,8 @@ pub(crate) fn documents(text: &str) -> Vec<Document<'_>> {
             out.push(Document { line, text, node: Err((line, reason)) });
             break;
         }
-        let node = Seed { budget: &budget, depth: 0 }
-            .deserialize(serde_yaml_ng::Deserializer::from_str(text))
-            .map_err(|e| {
+        let node =
+            Seed { budget: &budget, depth: 0 }.deserialize(serde_yaml_ng::Deserializer::from_str(text)).map_err(|e| {
                 let at = e.location().map_or(line, |l| line + l.line().saturating_sub(1));
                 (at, brief(&e.to_string()))
             });

@@ -27,17 +27,40 @@ impl Place<'_> {
         if quoted.is_empty() {
             return self.line;
         }
-        let at = self.text.lines().position(|l| {
-            l.trim_start().trim_start_matches("- ").trim_start_matches(['\'', '"']).starts_with(quoted)
-        });
+        let at = self
+            .text
+            .lines()
+            .position(|l| l.trim_start().trim_start_matches("- ").trim_start_matches(['\'', '"']).starts_with(quoted));
         self.line + at.or_else(|| self.text.lines().position(|l| l.contains(quoted))).unwrap_or(0)
     }
 }
 
 const KNOWN: &[&str] = &[
-    "id", "name", "title", "title_ko", "description", "description_ko", "status", "author", "level", "tags",
-    "references", "falsepositives", "next_steps", "next_steps_ko", "entity", "reason", "reason_ko", "playbook",
-    "logsource", "fields", "cases", "detection", "correlation", "filter", "action",
+    "id",
+    "name",
+    "title",
+    "title_ko",
+    "description",
+    "description_ko",
+    "status",
+    "author",
+    "level",
+    "tags",
+    "references",
+    "falsepositives",
+    "next_steps",
+    "next_steps_ko",
+    "entity",
+    "reason",
+    "reason_ko",
+    "playbook",
+    "logsource",
+    "fields",
+    "cases",
+    "detection",
+    "correlation",
+    "filter",
+    "action",
 ];
 
 /// Read a document that holds a rule.
@@ -51,9 +74,10 @@ pub(crate) fn rule(doc: &Node, place: Place<'_>, fill: &Placeholders) -> Result<
     };
     let list = |key: &str| -> Result<Vec<String>, String> {
         let nodes = doc.get(key).map(Node::as_list).unwrap_or_default();
-        let texts = nodes.iter().filter(|n| **n != Node::Null).map(|n| {
-            n.scalar().ok_or_else(|| format!("`{key}` must be a list of texts, not of {}", n.kind()))
-        });
+        let texts = nodes
+            .iter()
+            .filter(|n| **n != Node::Null)
+            .map(|n| n.scalar().ok_or_else(|| format!("`{key}` must be a list of texts, not of {}", n.kind())));
         texts.collect()
     };
     let title = text("title")?.ok_or("`title` is missing")?;
@@ -132,7 +156,11 @@ fn playbook(text: Option<String>) -> Result<Playbook, String> {
 fn logsource(doc: &Node) -> Result<Logsource, String> {
     let Some(node) = doc.get("logsource") else {
         // A correlation takes its logs from the rules it refers to.
-        return if doc.get("detection").is_some() { Err("`logsource` is missing".into()) } else { Ok(Logsource::default()) };
+        return if doc.get("detection").is_some() {
+            Err("`logsource` is missing".into())
+        } else {
+            Ok(Logsource::default())
+        };
     };
     node.as_map().ok_or("`logsource` must be a mapping of category, product, service")?;
     let part = |key: &str| node.get(key).and_then(Node::scalar).map(|t| t.to_lowercase());
@@ -184,7 +212,9 @@ fn correlation(doc: &Node, node: &Node) -> Result<Correlation, String> {
     }
     let counts = matches!(kind, CorrelationKind::EventCount | CorrelationKind::ValueCount);
     if counts && bounds.iter().any(|(_, limit)| *limit > ENTRIES_PER_GROUP_MAX as f64) {
-        return Err(format!("`condition` counts further than {ENTRIES_PER_GROUP_MAX}, which is all that is kept of a group"));
+        return Err(format!(
+            "`condition` counts further than {ENTRIES_PER_GROUP_MAX}, which is all that is kept of a group"
+        ));
     }
     let generate = node.get("generate").or_else(|| doc.get("generate"));
     Ok(Correlation {

@@ -277,8 +277,7 @@ fn join_filters(rules: &[Arc<Rule>], prepared: &mut [Prepared]) {
         let part = |own: &Option<String>, rule: &Option<String>| own.is_none() || own == rule;
         for (rule, p) in rules.iter().zip(prepared.iter_mut()) {
             let (a, b) = (&filter_rule.logsource, &rule.logsource);
-            let logs =
-                part(&a.category, &b.category) && part(&a.product, &b.product) && part(&a.service, &b.service);
+            let logs = part(&a.category, &b.category) && part(&a.product, &b.product) && part(&a.service, &b.service);
             let named = filter.rules.iter().any(|n| *n == rule.id || Some(n) == rule.name.as_ref());
             if matches!(rule.body, Body::Matcher(_)) && logs && (named || filter.rules.is_empty()) {
                 p.filters.push(Arc::clone(&filter.matcher));

@@ -232,7 +232,8 @@ fn short_name(path: &str, out: &mut String) -> bool {
     out.clear();
     let event = path.strip_prefix("Event.").unwrap_or(path);
     if let Some(rest) = event.strip_prefix("EventData.") {
-        out.push_str(rest.strip_suffix(".#text").unwrap_or(rest));
+        // The specification: as the log has them, without their spaces.
+        out.extend(rest.strip_suffix(".#text").unwrap_or(rest).chars().filter(|c| *c != ' '));
     } else if let Some(rest) = event.strip_prefix("System.") {
         match rest.split_once(".#attributes.") {
             Some((tag, attribute)) => {
@@ -243,7 +244,7 @@ fn short_name(path: &str, out: &mut String) -> bool {
             None => out.push_str(rest.strip_suffix(".#text").unwrap_or(rest)),
         }
     } else if let Some(rest) = event.strip_prefix("UserData.") {
-        out.push_str(rest.split_once('.').map_or(rest, |(_, name)| name));
+        out.extend(rest.split_once('.').map_or(rest, |(_, name)| name).chars().filter(|c| *c != ' '));
     } else if let Some(rest) = path.strip_prefix("winlog.") {
         out.push_str(match rest {
             "channel" => "Channel",

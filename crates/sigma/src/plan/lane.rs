@@ -250,8 +250,8 @@ impl Marks {
 impl Pair {
     fn holds(&self, seen: &[Seen<'_>]) -> bool {
         let of = |slots: &'_ [u32], s: &Seen<'_>| !s.branch && slots.contains(&s.slot);
-        seen.iter().filter(|a| of(&self.left, a)).any(|a| {
-            seen.iter().filter(|b| of(&self.right, b)).any(|b| alike(a.value, b.value, self.like, self.cased))
-        })
+        seen.iter()
+            .filter(|a| of(&self.left, a))
+            .any(|a| seen.iter().filter(|b| of(&self.right, b)).any(|b| alike(a.value, b.value, self.like, self.cased)))
     }
 }

@@ -65,7 +65,8 @@ impl Interned {
         let hot = field.hot.map(Field::index);
         let meta = field.meta.map(|m| META_FIRST + m as usize);
         let named = field.names().filter_map(|n| self.names.get(n.to_ascii_lowercase().as_str()).copied());
-        let mut all: Vec<u32> = hot.into_iter().chain(meta).filter_map(|n| u32::try_from(n).ok()).chain(named).collect();
+        let mut all: Vec<u32> =
+            hot.into_iter().chain(meta).filter_map(|n| u32::try_from(n).ok()).chain(named).collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -91,7 +92,8 @@ impl Interned {
             }
         }
         // A gate has tested these already; in its lane they nearly always hold.
-        let common = matches!(&*term.field.text, "EventID" | "Channel" | "Provider_Name" | "class" | "status" | "activity");
+        let common =
+            matches!(&*term.field.text, "EventID" | "Channel" | "Provider_Name" | "class" | "status" | "activity");
         let tests: u32 = term.tests.iter().map(Test::likelihood).sum::<u32>().min(990);
         let at = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
         let slots = self.slots_of(&term.field);
@@ -224,9 +226,7 @@ impl Plan {
         });
         whole.run(&self.interned, event, seen, &mut scratch.marks, &mut scratch.room);
         let open = &scratch.open;
-        scratch.marks.fired.retain(|unit| {
-            self.units.get(*unit as usize).is_some_and(|u| is_open(open, u.gate))
-        });
+        scratch.marks.fired.retain(|unit| self.units.get(*unit as usize).is_some_and(|u| is_open(open, u.gate)));
     }
     /// The lane for this set of open gates; `None` when there are too many already.
     fn lane(&self, open: &[u64]) -> Option<Arc<Lane>> {

@@ -29,7 +29,13 @@ pub(crate) struct Step {
 /// rarest first, of an `or` the commonest.
 pub(crate) fn emit(e: &Terms, yes: u32, no: u32, likelihood: &dyn Fn(u32) -> u32, steps: &mut Vec<Step>) -> u32 {
     match e {
-        Terms::Const(b) => if *b { yes } else { no },
+        Terms::Const(b) => {
+            if *b {
+                yes
+            } else {
+                no
+            }
+        }
         Terms::Term(term) => {
             steps.push(Step { term: *term, yes, no });
             u32::try_from(steps.len() - 1).unwrap_or(REJECT)
@@ -51,7 +57,13 @@ pub(crate) fn emit(e: &Terms, yes: u32, no: u32, likelihood: &dyn Fn(u32) -> u32
 /// How likely it holds, in thousandths.
 fn chance(e: &Terms, likelihood: &dyn Fn(u32) -> u32) -> u32 {
     match e {
-        Terms::Const(b) => if *b { 1_000 } else { 0 },
+        Terms::Const(b) => {
+            if *b {
+                1_000
+            } else {
+                0
+            }
+        }
         Terms::Term(t) => likelihood(*t),
         Terms::Not(e) => 1_000 - chance(e, likelihood),
         Terms::And(l) => l.iter().map(|e| chance(e, likelihood)).min().unwrap_or(1_000),
@@ -64,7 +76,13 @@ fn chance(e: &Terms, likelihood: &dyn Fn(u32) -> u32) -> u32 {
 pub(crate) fn wakers(e: &Terms, likelihood: &dyn Fn(u32) -> u32) -> Option<Vec<u32>> {
     fn walk(e: &Terms, negated: bool, likelihood: &dyn Fn(u32) -> u32) -> Option<Vec<u32>> {
         match (e, negated) {
-            (Terms::Const(b), _) => if *b == negated { Some(Vec::new()) } else { None },
+            (Terms::Const(b), _) => {
+                if *b == negated {
+                    Some(Vec::new())
+                } else {
+                    None
+                }
+            }
             (Terms::Term(t), false) => Some(vec![*t]),
             (Terms::Term(_), true) => None,
             (Terms::Not(e), _) => walk(e, !negated, likelihood),

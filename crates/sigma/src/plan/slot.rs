@@ -103,7 +103,8 @@ impl Slot {
         for (_, bounds) in &mut this.numbers {
             bounds.sort_by(|a, b| a.0.order(b.0));
         }
-        this.needs_fold = !folded.is_empty() || this.closers.iter().any(|(c, _)| matches!(c, Closer::Glob { cased: false, .. }));
+        this.needs_fold =
+            !folded.is_empty() || this.closers.iter().any(|(c, _)| matches!(c, Closer::Glob { cased: false, .. }));
         this.needs_text = this.needs_fold || !cased.is_empty() || !this.closers.is_empty();
         this.folded = folded.build();
         this.cased = cased.build();
@@ -315,7 +316,10 @@ impl Draft {
         let back = self.back.into_iter().map(|(t, act)| (t.bytes().rev().collect::<Vec<u8>>(), act));
         Literals {
             exact: self.exact,
-            inside: Automaton::new(self.inside.into_iter().map(|(t, act)| (t.into_bytes(), act)), StartKind::Unanchored),
+            inside: Automaton::new(
+                self.inside.into_iter().map(|(t, act)| (t.into_bytes(), act)),
+                StartKind::Unanchored,
+            ),
             front: Automaton::new(self.front.into_iter().map(|(t, act)| (t.into_bytes(), act)), StartKind::Anchored),
             back: Automaton::new(back, StartKind::Anchored),
         }

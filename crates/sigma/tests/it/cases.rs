@@ -50,10 +50,17 @@ fn cases_run_as_live() {
 
 #[test]
 fn a_wrong_case_says_what_happened() {
-    let wrong = RULES.replace("'fine 192.0.2.1', fire: false", "'fine 192.0.2.1', fire: true").replace("repeat: 9, fire: false", "repeat: 9, fire: 2");
+    let wrong = RULES
+        .replace("'fine 192.0.2.1', fire: false", "'fine 192.0.2.1', fire: true")
+        .replace("repeat: 9, fire: false", "repeat: 9, fire: 2");
     let outcome = testing::run(&Arc::new(set(&wrong)), &mut read);
     let told: Vec<String> = outcome.failures.iter().map(ToString::to_string).collect();
     assert_eq!(told.len(), 2);
-    assert!(told[0].contains("rule fail, case 2: it must fire and stayed silent") && told[0].contains("action=fine") && told[0].contains("s=false"), "{told:?}");
+    assert!(
+        told[0].contains("rule fail, case 2: it must fire and stayed silent")
+            && told[0].contains("action=fine")
+            && told[0].contains("s=false"),
+        "{told:?}"
+    );
     assert!(told[1].contains("rule many, case 3: it must fire 2 times and fired 0"), "{told:?}");
 }

@@ -37,7 +37,9 @@ impl Stage {
 }
 
 fn count(gte: u32) -> String {
-    format!("correlation: {{ type: event_count, rules: [fail], group-by: [src_ip], timespan: 10s, condition: {{ gte: {gte} }} }}\n")
+    format!(
+        "correlation: {{ type: event_count, rules: [fail], group-by: [src_ip], timespan: 10s, condition: {{ gte: {gte} }} }}\n"
+    )
 }
 
 #[test]
@@ -83,7 +85,9 @@ fn the_same_event_counts_once() {
 
 #[test]
 fn distinct_values_are_counted_once_each() {
-    let mut s = Stage::new("correlation: { type: value_count, rules: [fail], group-by: [src_ip], timespan: 10s, condition: { field: user, gte: 3 } }\n");
+    let mut s = Stage::new(
+        "correlation: { type: value_count, rules: [fail], group-by: [src_ip], timespan: 10s, condition: { field: user, gte: 3 } }\n",
+    );
     for user in ["root", "ROOT", "root", "admin", "root"] {
         assert!(s.at(1, json!({ "a": "fail", "src_ip": "192.0.2.1", "user": user })).is_empty());
     }
@@ -115,7 +119,9 @@ fn rules_together_and_in_order() {
 #[test]
 fn sums_means_and_percentiles() {
     let of = |kind: &str, condition: &str| {
-        let text = format!("correlation: {{ type: {kind}, rules: [ok], group-by: [src_ip], timespan: 10s, condition: {{ field: bytes, {condition} }} }}\n");
+        let text = format!(
+            "correlation: {{ type: {kind}, rules: [ok], group-by: [src_ip], timespan: 10s, condition: {{ field: bytes, {condition} }} }}\n"
+        );
         let mut s = Stage::new(&text);
         let mut fired = Vec::new();
         for (n, bytes) in [100, 200, 300, 1_000].into_iter().enumerate() {
@@ -205,7 +211,10 @@ fn a_flood_of_one_group_is_bounded_and_counted() {
 
 #[test]
 fn the_reason_is_a_sentence() {
-    let text = format!("{}reason: '{{src_ip}} failed {{count}} times ({{nothing}})'\nreason_ko: '{{src_ip}}에서 {{count}}회 실패'\n", count(2));
+    let text = format!(
+        "{}reason: '{{src_ip}} failed {{count}} times ({{nothing}})'\nreason_ko: '{{src_ip}}에서 {{count}}회 실패'\n",
+        count(2)
+    );
     let mut s = Stage::new(&text);
     s.fail(0, "192.0.2.1");
     let hit = s.fail(1, "192.0.2.1").remove(0);

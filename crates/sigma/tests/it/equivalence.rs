@@ -21,16 +21,72 @@ impl Choices<'_> {
 }
 
 const FIELDS: &[&str] = &[
-    "CommandLine", "cmdline", "Image", "process", "src_ip", "SourceIp", "User", "EventID", "nested.x", "own", "status",
-    "class", "bytes", "event_severity", "Channel",
+    "CommandLine",
+    "cmdline",
+    "Image",
+    "process",
+    "src_ip",
+    "SourceIp",
+    "User",
+    "EventID",
+    "nested.x",
+    "own",
+    "status",
+    "class",
+    "bytes",
+    "event_severity",
+    "Channel",
 ];
 const TEXTS: &[&str] = &[
-    "a", "ab", "abc", "ABC", "bca", "c:\\\\a", "", "가나", "ſk", "4688", "1", "7", "192.0.2.7", "2001:db8::1", "-ab", "a -b",
-    "success", "authentication", "true", "Security", "YWJj", "a\\tb",
+    "a",
+    "ab",
+    "abc",
+    "ABC",
+    "bca",
+    "c:\\\\a",
+    "",
+    "가나",
+    "ſk",
+    "4688",
+    "1",
+    "7",
+    "192.0.2.7",
+    "2001:db8::1",
+    "-ab",
+    "a -b",
+    "success",
+    "authentication",
+    "true",
+    "Security",
+    "YWJj",
+    "a\\tb",
 ];
 const PATTERNS: &[&str] = &[
-    "a", "ab", "b", "abc", "a*", "*c", "*b*", "a?c", "?", "*", "", "a*c*", "가", "K", "4688", "1", "192.0.2.7", "\\\\*",
-    "c:\\\\", "-ab", "2001:DB8:0::1", "success", "authentication", "true", "Security",
+    "a",
+    "ab",
+    "b",
+    "abc",
+    "a*",
+    "*c",
+    "*b*",
+    "a?c",
+    "?",
+    "*",
+    "",
+    "a*c*",
+    "가",
+    "K",
+    "4688",
+    "1",
+    "192.0.2.7",
+    "\\\\*",
+    "c:\\\\",
+    "-ab",
+    "2001:DB8:0::1",
+    "success",
+    "authentication",
+    "true",
+    "Security",
 ];
 const PLAIN: &[&str] = &["a", "ab", "abc", "-ab", "a -b"];
 const EXPRESSIONS: &[&str] = &["ab", "^a", "c$", "[ab]c", "a.*c", "(?i)AB", "^$", "\\\\w+", "a|b", "(?:ab|bc)a", "가."];
@@ -39,12 +95,31 @@ const NUMBERS: &[&str] = &["1", "5", "7", "4688", "1.5", "-3"];
 
 /// `(modifiers, values they go with)`.
 const HOW: &[(&str, &[&str])] = &[
-    ("", PATTERNS), ("", PATTERNS), ("|contains", PATTERNS), ("|startswith", PATTERNS), ("|endswith", PATTERNS),
-    ("|contains|all", PATTERNS), ("|cased", PATTERNS), ("|contains|cased", PATTERNS), ("|endswith|cased", PATTERNS),
-    ("|re", EXPRESSIONS), ("|re|i", EXPRESSIONS), ("|cidr", NETS), ("|gt", NUMBERS), ("|gte", NUMBERS),
-    ("|lt", NUMBERS), ("|lte", NUMBERS), ("|neq", PATTERNS), ("|exists", &["true", "false"]),
-    ("|base64offset|contains", PLAIN), ("|base64", PLAIN), ("|wide|contains", PLAIN), ("|windash|contains", PLAIN),
-    ("|fieldref", FIELDS), ("|fieldref|contains", FIELDS), ("|neq|contains", PATTERNS),
+    ("", PATTERNS),
+    ("", PATTERNS),
+    ("|contains", PATTERNS),
+    ("|startswith", PATTERNS),
+    ("|endswith", PATTERNS),
+    ("|contains|all", PATTERNS),
+    ("|cased", PATTERNS),
+    ("|contains|cased", PATTERNS),
+    ("|endswith|cased", PATTERNS),
+    ("|re", EXPRESSIONS),
+    ("|re|i", EXPRESSIONS),
+    ("|cidr", NETS),
+    ("|gt", NUMBERS),
+    ("|gte", NUMBERS),
+    ("|lt", NUMBERS),
+    ("|lte", NUMBERS),
+    ("|neq", PATTERNS),
+    ("|exists", &["true", "false"]),
+    ("|base64offset|contains", PLAIN),
+    ("|base64", PLAIN),
+    ("|wide|contains", PLAIN),
+    ("|windash|contains", PLAIN),
+    ("|fieldref", FIELDS),
+    ("|fieldref|contains", FIELDS),
+    ("|neq|contains", PATTERNS),
 ];
 
 fn values(c: &mut Choices<'_>, pool: &[&str]) -> String {
@@ -79,12 +154,29 @@ fn selection(c: &mut Choices<'_>) -> String {
 }
 
 const CONDITIONS: &[&str] = &[
-    "s0", "s0 and s1", "s0 or s1", "s0 and not s1", "not s0", "1 of s*", "all of s*", "not 1 of s*", "s0 and (s1 or not s2)",
-    "not (s0 and s1) and s2", "(s0 or s1) and (s1 or s2)", "not s0 or s1", "not (not s0)", "1 of them and not all of them",
+    "s0",
+    "s0 and s1",
+    "s0 or s1",
+    "s0 and not s1",
+    "not s0",
+    "1 of s*",
+    "all of s*",
+    "not 1 of s*",
+    "s0 and (s1 or not s2)",
+    "not (s0 and s1) and s2",
+    "(s0 or s1) and (s1 or s2)",
+    "not s0 or s1",
+    "not (not s0)",
+    "1 of them and not all of them",
 ];
 const LOGSOURCES: &[&str] = &[
-    "{ category: any }", "{ category: any }", "{ category: authentication }", "{ product: windows, service: security }",
-    "{ product: windows, category: process_creation }", "{ product: linux }", "{ service: nothing-known }",
+    "{ category: any }",
+    "{ category: any }",
+    "{ category: authentication }",
+    "{ product: windows, service: security }",
+    "{ product: windows, category: process_creation }",
+    "{ product: linux }",
+    "{ service: nothing-known }",
 ];
 
 fn rules(c: &mut Choices<'_>) -> String {
@@ -115,7 +207,10 @@ fn foreign(c: &mut Choices<'_>) -> serde_json::Value {
         match c.below(8) {
             0 => map.insert("nested".into(), json!({ "x": value(c) })),
             1 => map.insert(field.to_lowercase(), value(c)),
-            2 => map.insert("Event".into(), json!({ "EventData": { field: value(c) }, "System": { "Channel": "Security" } })),
+            2 => map.insert(
+                "Event".into(),
+                json!({ "EventData": { field: value(c) }, "System": { "Channel": "Security" } }),
+            ),
             _ => map.insert(field.into(), value(c)),
         };
     }

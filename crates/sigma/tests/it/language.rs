@@ -28,18 +28,30 @@ fn values_compare_without_case_and_with_wildcards() {
 
 #[test]
 fn numbers_and_text_meet() {
-    check("s: { EventID: 4625 }\ncondition: s", &[r#"{"EventID":4625}"#, r#"{"EventID":"4625"}"#], &[r#"{"EventID":46250}"#]);
+    check(
+        "s: { EventID: 4625 }\ncondition: s",
+        &[r#"{"EventID":4625}"#, r#"{"EventID":"4625"}"#],
+        &[r#"{"EventID":46250}"#],
+    );
     check(
         "s: { bytes|gte: 1000, bytes|lt: 2000 }\ncondition: s",
         &[r#"{"bytes":1000}"#, r#"{"bytes":"1999.5"}"#],
         &[r#"{"bytes":2000}"#, r#"{"bytes":"many"}"#, "{}"],
     );
-    check("s: { Initiated: 'true' }\ncondition: s", &[r#"{"Initiated":true}"#, r#"{"Initiated":"True"}"#], &[r#"{"Initiated":1}"#]);
+    check(
+        "s: { Initiated: 'true' }\ncondition: s",
+        &[r#"{"Initiated":true}"#, r#"{"Initiated":"True"}"#],
+        &[r#"{"Initiated":1}"#],
+    );
 }
 
 #[test]
 fn absence() {
-    check("s: { a: null }\ncondition: s", &["{}", r#"{"a":null}"#, r#"{"a":[]}"#], &[r#"{"a":""}"#, r#"{"a":{"b":1}}"#]);
+    check(
+        "s: { a: null }\ncondition: s",
+        &["{}", r#"{"a":null}"#, r#"{"a":[]}"#],
+        &[r#"{"a":""}"#, r#"{"a":{"b":1}}"#],
+    );
     check("s: { a: '' }\ncondition: s", &[r#"{"a":""}"#], &["{}", r#"{"a":"x"}"#]);
     check("s: { a|exists: true }\ncondition: s", &[r#"{"a":null}"#, r#"{"a":0}"#, r#"{"a":{"b":1}}"#], &["{}"]);
     check("s: { a|exists: false }\ncondition: s", &["{}"], &[r#"{"a":null}"#]);
@@ -51,7 +63,11 @@ fn absence() {
 #[test]
 fn lists_keywords_and_all() {
     check("s:\n  - { a: 1 }\n  - { b: 2, c: 3 }\ncondition: s", &[r#"{"a":1}"#, r#"{"b":2,"c":3}"#], &[r#"{"b":2}"#]);
-    check("k: [mimikatz, 'a*c']\ncondition: k", &[r#"{"x":"run MimiKatz now"}"#, r#"{"x":{"y":["-abbbc-"]}}"#], &[r#"{"mimikatz":"x"}"#]);
+    check(
+        "k: [mimikatz, 'a*c']\ncondition: k",
+        &[r#"{"x":"run MimiKatz now"}"#, r#"{"x":{"y":["-abbbc-"]}}"#],
+        &[r#"{"mimikatz":"x"}"#],
+    );
     check("k: { '|all': [one, two] }\ncondition: k", &[r#"{"x":"one","y":"two"}"#], &[r#"{"x":"one"}"#]);
     check("s: { a|contains|all: [x, y] }\ncondition: s", &[r#"{"a":"y x"}"#, r#"{"a":["x","y"]}"#], &[r#"{"a":"x"}"#]);
     check("s: { a: 1 }\nt: { b: 1 }\ncondition:\n  - s\n  - t", &[r#"{"a":1}"#, r#"{"b":1}"#], &["{}"]);
@@ -61,15 +77,27 @@ fn lists_keywords_and_all() {
 fn fields_of_one_event_compare() {
     check("s: { a|fieldref: b }\ncondition: s", &[r#"{"a":"X","b":"x"}"#], &[r#"{"a":"x"}"#, r#"{"a":"x","b":"y"}"#]);
     check("s: { a|fieldref|endswith: b }\ncondition: s", &[r#"{"a":"abc","b":"bc"}"#], &[r#"{"a":"abc","b":"ab"}"#]);
-    check("s: { a|exists: true, a|fieldref|neq: b }\ncondition: s", &[r#"{"a":"x","b":"y"}"#], &[r#"{"a":"x","b":"x"}"#]);
+    check(
+        "s: { a|exists: true, a|fieldref|neq: b }\ncondition: s",
+        &[r#"{"a":"x","b":"y"}"#],
+        &[r#"{"a":"x","b":"x"}"#],
+    );
 }
 
 #[test]
 fn dates_and_case() {
-    check("s: { at|hour|gte: 22 }\ncondition: s", &[r#"{"at":"2026-03-01T23:00:00Z"}"#], &[r#"{"at":"2026-03-01T08:00:00Z"}"#]);
+    check(
+        "s: { at|hour|gte: 22 }\ncondition: s",
+        &[r#"{"at":"2026-03-01T23:00:00Z"}"#],
+        &[r#"{"at":"2026-03-01T08:00:00Z"}"#],
+    );
     check("s: { a|contains|cased: Ab }\ncondition: s", &[r#"{"a":"xAbx"}"#], &[r#"{"a":"xabx"}"#]);
     check("s: { a|re|i: '^ab+c$' }\ncondition: s", &[r#"{"a":"ABBC"}"#], &[r#"{"a":"ac"}"#]);
-    check("s: { ip|cidr: [10.0.0.0/8, 'fd00::/8'] }\ncondition: s", &[r#"{"ip":"10.9.8.7"}"#, r#"{"ip":"fd00::1"}"#], &[r#"{"ip":"11.0.0.1"}"#]);
+    check(
+        "s: { ip|cidr: [10.0.0.0/8, 'fd00::/8'] }\ncondition: s",
+        &[r#"{"ip":"10.9.8.7"}"#, r#"{"ip":"fd00::1"}"#],
+        &[r#"{"ip":"11.0.0.1"}"#],
+    );
 }
 
 #[test]
@@ -91,22 +119,31 @@ fn logsources_gate() {
 
 #[test]
 fn a_detection_says_what_held() {
-    let set = detection("s: { Image|endswith: cmd.exe }\nt:\n  - { a: 1 }\n  - { b|contains: 'x' }\nf: { c: 1 }\ncondition: s and t and not f");
+    let set = detection(
+        "s: { Image|endswith: cmd.exe }\nt:\n  - { a: 1 }\n  - { b|contains: 'x' }\nf: { c: 1 }\ncondition: s and t and not f",
+    );
     let event = serde_json::json!({ "Image": "C:\\CMD.exe", "b": "axb" });
     let found = set.detect(&event, &mut set.scratch());
-    let held: Vec<_> = found[0].matched.iter().map(|m| format!("{} {} {} {}", m.selection, m.field, m.value, m.test)).collect();
+    let held: Vec<_> =
+        found[0].matched.iter().map(|m| format!("{} {} {} {}", m.selection, m.field, m.value, m.test)).collect();
     assert_eq!(held, ["s Image C:\\CMD.exe endswith 'cmd.exe'", "t b axb contains 'x'"]);
-    assert_eq!(set.selections(found[0].rule, &event), [("s".to_owned(), true), ("t".to_owned(), true), ("f".to_owned(), false)]);
+    assert_eq!(
+        set.selections(found[0].rule, &event),
+        [("s".to_owned(), true), ("t".to_owned(), true), ("f".to_owned(), false)]
+    );
 }
 
 #[test]
 fn placeholders_filters_and_collections() {
-    let rule = "title: t\nid: t\nlogsource: { category: any }\ndetection: { s: { user|expand: '%admins%' }, condition: s }\n";
+    let rule =
+        "title: t\nid: t\nlogsource: { category: any }\ndetection: { s: { user|expand: '%admins%' }, condition: s }\n";
     let idle = set(rule);
     assert_eq!(idle.rules()[0].idle.as_deref(), Some("needs values for %admins%"));
     let mut options = LoadOptions::default();
     options.placeholders.insert("admins".into(), vec!["root".into()]);
-    let filter = format!("{rule}---\ntitle: f\nid: f\nlogsource: {{ category: any }}\nfilter: {{ rules: [t], s: {{ host: lab }}, condition: not s }}\n");
+    let filter = format!(
+        "{rule}---\ntitle: f\nid: f\nlogsource: {{ category: any }}\nfilter: {{ rules: [t], s: {{ host: lab }}, condition: not s }}\n"
+    );
     let filled = set_with(&filter, &options);
     assert!(fires(&filled, r#"{"user":"root"}"#));
     assert!(!fires(&filled, r#"{"user":"root","host":"lab"}"#));
@@ -129,19 +166,49 @@ fn a_disabled_rule_is_listed_and_silent() {
 fn broken_rules_are_named_and_the_rest_runs() {
     let good = "title: good\nid: good\nlogsource: { category: any }\ndetection: { s: { a: 1 }, condition: s }\n";
     let broken = [
-        ("title: x\nlogsource: { category: any }\ndetection:\n  s: { a|contians: 1 }\n  condition: s\n", 4, "`contians` is not known"),
-        ("title: x\nlogsource: { category: any }\ndetection:\n  s: { a: 1 }\n  condition: s and selektion\n", 5, "no selection `selektion`"),
-        ("title: x\nlogsource: { category: any }\ndetection:\n  s: { a|re: '(' }\n  condition: s\n", 4, "regular expression"),
+        (
+            "title: x\nlogsource: { category: any }\ndetection:\n  s: { a|contians: 1 }\n  condition: s\n",
+            4,
+            "`contians` is not known",
+        ),
+        (
+            "title: x\nlogsource: { category: any }\ndetection:\n  s: { a: 1 }\n  condition: s and selektion\n",
+            5,
+            "no selection `selektion`",
+        ),
+        (
+            "title: x\nlogsource: { category: any }\ndetection:\n  s: { a|re: '(' }\n  condition: s\n",
+            4,
+            "regular expression",
+        ),
         ("title: x\ndetection: { s: { a: 1 }, condition: s }\n", 1, "`logsource` is missing"),
-        ("title: x\nlevel: huge\nlogsource: { category: any }\ndetection: { s: { a: 1 }, condition: s }\n", 2, "`level`"),
+        (
+            "title: x\nlevel: huge\nlogsource: { category: any }\ndetection: { s: { a: 1 }, condition: s }\n",
+            2,
+            "`level`",
+        ),
         ("title: x\n  bad indent: [\n", 2, ""),
-        ("title: x\nid: good\nlogsource: { category: any }\ndetection: { s: { a: 1 }, condition: s }\n", 1, "already taken"),
-        ("title: x\nid: c\ncorrelation: { type: event_count, rules: [nobody], group-by: [a], timespan: 1m, condition: { gte: 2 } }\n", 1, "not loaded"),
-        ("title: x\nid: c\nname: me\ncorrelation: { type: event_count, rules: [me], group-by: [a], timespan: 1m, condition: { gte: 2 } }\n", 1, "refers to itself"),
+        (
+            "title: x\nid: good\nlogsource: { category: any }\ndetection: { s: { a: 1 }, condition: s }\n",
+            1,
+            "already taken",
+        ),
+        (
+            "title: x\nid: c\ncorrelation: { type: event_count, rules: [nobody], group-by: [a], timespan: 1m, condition: { gte: 2 } }\n",
+            1,
+            "not loaded",
+        ),
+        (
+            "title: x\nid: c\nname: me\ncorrelation: { type: event_count, rules: [me], group-by: [a], timespan: 1m, condition: { gte: 2 } }\n",
+            1,
+            "refers to itself",
+        ),
     ];
     for (text, line, reason) in broken {
-        let sources =
-            [RuleSource { name: "good.yml".into(), text: good.into() }, RuleSource { name: "bad.yml".into(), text: text.into() }];
+        let sources = [
+            RuleSource { name: "good.yml".into(), text: good.into() },
+            RuleSource { name: "bad.yml".into(), text: text.into() },
+        ];
         let (set, errors) = RuleSet::load(&sources);
         assert_eq!(errors.len(), 1, "{text}\n{errors:?}");
         assert_eq!((errors[0].file.as_str(), errors[0].line), ("bad.yml", line), "{text}\n{}", errors[0]);
@@ -166,4 +233,38 @@ fn hostile_rules_end_within_bounds() {
     assert!(set.rules().is_empty() && errors[0].reason.contains("terms"), "{errors:?}");
     let slow = detection("s: { a|re: '(x+x+)+y' }\ncondition: s");
     assert!(!fires(&slow, &format!("{{\"a\":\"{}\"}}", "x".repeat(50_000))));
+}
+
+#[test]
+fn more_kinds_of_events_than_lanes() {
+    // Nine services give 512 sets of open gates, more than are compiled one by one.
+    let rules: Vec<String> = (0..9)
+        .map(|n| {
+            format!(
+                "title: r{n}\nid: r{n}\nlogsource: {{ service: n{n} }}\ndetection: {{ s: {{ a: 1 }}, condition: s }}\n"
+            )
+        })
+        .collect();
+    let set = set(&rules.join("---\n"));
+    let mut scratch = set.scratch();
+    for mask in 0u32..512 {
+        let apps: Vec<String> = (0..9).filter(|n| mask & (1 << n) != 0).map(|n| format!("n{n}")).collect();
+        let event = serde_json::json!({ "class": "x", "app": apps, "a": 1 });
+        let found: Vec<u32> = set.matching(&event, &mut scratch).map(|r| r.0).collect();
+        let wanted: Vec<u32> = (0..9).filter(|n| mask & (1 << n) != 0).collect();
+        assert_eq!(found, wanted);
+    }
+    assert!(set.plan_sizes().1 <= bongsu_sigma::limits::LANES_MAX);
+}
+
+#[test]
+fn one_scratch_serves_one_set_after_another() {
+    let one = detection("s: { a: 1 }\ncondition: s");
+    let two = detection("s: { b: 1 }\ncondition: s");
+    let mut scratch = one.scratch();
+    let event = serde_json::json!({ "a": 1 });
+    for _ in 0..2 {
+        assert_eq!(one.matching(&event, &mut scratch).count(), 1);
+        assert_eq!(two.matching(&event, &mut scratch).count(), 0);
+    }
 }
