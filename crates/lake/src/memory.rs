@@ -1,14 +1,14 @@
 //! Events in memory: batches that are searchable and not yet in files, and the picture a query works on.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use arrow::{
     array::{AsArray, RecordBatch},
     compute::concat_batches,
-    datatypes::TimestampMicrosecondType,
+    datatypes::{Int64Type, TimestampMicrosecondType},
     error::ArrowError,
 };
-use bongsu_event::EventId;
+use bongsu_event::{AgencyId, EventId, Scope};
 
 use crate::{
     file::DataFile,
@@ -25,6 +25,8 @@ pub struct MemoryBatch {
     /// Last journal event in it.
     pub last: EventId,
     pub bytes: usize,
+    /// Rows of each agency.
+    pub agencies: BTreeMap<u32, u64>,
 }
 
 impl MemoryBatch {
@@ -36,7 +38,16 @@ impl MemoryBatch {
             time_max = time_max.max(*t);
         }
         let bytes = batch.get_array_memory_size();
-        Self { batch, time_min, time_max, last, bytes }
+        let mut agencies = BTreeMap::new();
+        let ids = batch.columns().get(at::AGENCY).and_then(|c| c.as_primitive_opt::<Int64Type>());
+        for id in ids.map(|i| i.values().iter()).into_iter().flatten() {
+            *agencies.entry(u32::try_from(*id).unwrap_or(0)).or_default() += 1;
+        }
+        Self { batch, time_min, time_max, last, bytes, agencies }
+    }
+    /// Rows that a scope holds.
+    pub fn rows_in(&self, scope: &Scope) -> u64 {
+        self.agencies.iter().filter(|(a, _)| scope.holds(AgencyId(**a))).map(|(_, rows)| rows).sum()
     }
 }
 

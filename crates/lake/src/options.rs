@@ -46,8 +46,12 @@ pub const QUERY_TERMS_MAX: usize = 512;
 pub const QUERY_DEPTH_MAX: usize = 32;
 /// Longest SQL text, bytes.
 pub const SQL_BYTES_MAX: usize = 64 * 1024;
+/// Rows of one step of an export.
+pub const EXPORT_PAGE_ROWS: usize = 8_192;
 /// Most rows of one page of search results.
 pub const PAGE_ROWS_MAX: usize = 10_000;
+/// Rows of the first window that a search looks through, newest first; each further window is four times as large.
+pub const WINDOW_ROWS_FIRST: f64 = 262_144.0;
 /// Most groups that `count by` and `top` answer with; the rest are told by `truncated`.
 pub const GROUPS_MAX: usize = 10_000;
 /// Rows looked at for facets, newest first; more are told by `sampled`.

@@ -84,18 +84,7 @@ pub mod at {
     pub const RECEIVE_TIME: usize = 3;
     pub const AGENCY: usize = 4;
     pub const SOURCE: usize = 5;
-    pub const TRANSPORT: usize = 6;
-    pub const FORMAT: usize = 7;
     pub const CLASS_UID: usize = 8;
-    pub const CLASS: usize = 9;
-    pub const ACTIVITY: usize = 10;
-    pub const STATUS: usize = 11;
-    pub const SEVERITY: usize = 12;
-    pub const EVIDENCE: usize = 13;
-    pub const TIME_FROM: usize = 14;
-    pub const ENCODING: usize = 15;
-    pub const TRUNCATED: usize = 16;
-    pub const SKEWED: usize = 17;
     pub const UNREAD: usize = 18;
     pub const FORGEABLE: usize = 19;
     /// First hot column.

@@ -451,6 +451,17 @@ impl Store {
         self.commit(&[], entries, |m| m.loads = m.loads.max(load), |_| {})
     }
 
+    /// Delete the files of a load that will not be named. If a manifest may name them, they stay: the next start
+    /// sweeps what none names.
+    pub fn unstage(&self, entries: &[Entry]) {
+        let manifest = self.manifest.lock();
+        if !manifest::exists(&self.dir, manifest.version + 1) {
+            for e in entries {
+                let _ = fs::remove_file(self.dir.join(&e.path));
+            }
+        }
+    }
+
     pub fn status(&self) -> LakeStatus {
         let s = self.snapshot();
         let (rows, bytes) = s.memory_size();

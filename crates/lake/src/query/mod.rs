@@ -17,6 +17,7 @@ mod value;
 use bongsu_event::{AgencyId, Field, SourceId};
 
 pub use target::{FieldInfo, fields};
+pub(crate) use value::network;
 
 /// A query that was read.
 #[derive(Clone, Debug, PartialEq)]

@@ -305,7 +305,7 @@ fn addresses(name: &str, written: &Written) -> Result<Test, Wrong> {
 }
 
 /// First and last address of `192.0.2.1`, `192.0.2.0/24`, `192.0.2.*`, `2001:db8::/32`.
-fn network(t: &str) -> Option<(u128, u128)> {
+pub(crate) fn network(t: &str) -> Option<(u128, u128)> {
     if let Some((address, length)) = t.split_once('/') {
         let address: IpAddr = address.parse().ok()?;
         let length: u32 = length.parse().ok()?;
