@@ -94,7 +94,6 @@ struct Group {
 /// Sliding windows of all correlation rules of a set.
 #[derive(Debug)]
 pub struct Correlator {
-    rules: Arc<RuleSet>,
     prepared: Vec<Prepared>,
     states: Vec<State>,
     /// Base rule → (correlation, the base's place in it).
@@ -107,6 +106,11 @@ impl Correlator {
     /// Nothing seen yet.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>) -> Self {
+        Self::of(&rules)
+    }
+    /// The same, of a borrowed set.
+    #[must_use]
+    pub fn of(rules: &RuleSet) -> Self {
         let mut prepared = Vec::new();
         let mut feeds: HashMap<RuleIdx, Vec<(usize, u16)>> = HashMap::new();
         for (idx, rule) in (0u32..).map(RuleIdx).zip(rules.rules()) {
@@ -119,14 +123,14 @@ impl Correlator {
                     feeds.entry(base).or_default().push((prepared.len(), place));
                 }
             }
-            prepared.push(Prepared::new(idx, rule.id.clone(), c, &rules));
+            prepared.push(Prepared::new(idx, rule.id.clone(), c, rules));
         }
         let states = prepared.iter().map(|_| State::default()).collect();
-        Self { rules, prepared, states, feeds, counters: Counters::default(), tick: 0 }
+        Self { prepared, states, feeds, counters: Counters::default(), tick: 0 }
     }
     /// Change the set; rules whose correlation is unchanged keep their windows.
     pub fn replace(&mut self, rules: Arc<RuleSet>) {
-        let mut next = Self::new(rules);
+        let mut next = Self::of(&rules);
         next.counters = self.counters;
         next.tick = self.tick;
         for (old, state) in self.prepared.iter().zip(&mut self.states) {
@@ -228,11 +232,6 @@ impl Correlator {
     pub fn kept(&self, rule: RuleIdx) -> (usize, usize) {
         let at = self.prepared.iter().position(|p| p.rule == rule);
         at.and_then(|at| self.states.get(at)).map_or((0, 0), |s| (s.groups.len(), s.entries))
-    }
-    /// The set in use.
-    #[must_use]
-    pub fn rules(&self) -> &Arc<RuleSet> {
-        &self.rules
     }
     /// The state as bytes, for a checkpoint.
     #[must_use]

@@ -3,8 +3,6 @@
 //! Invariant: a case is run by the very plan and correlator that run live, with all rules of the set, from an empty
 //! state; what other rules do does not matter to it.
 
-use std::sync::Arc;
-
 use bongsu_event::{Event, EventId, Micros};
 
 use crate::correlate::Correlator;
@@ -48,7 +46,7 @@ pub const CASE_START: Micros = Micros(1_772_413_200_000_000);
 
 /// Run every case of every rule. `read` makes an event of a raw line, of the format it is to be read with (`None`:
 /// recognise it) and of the time of receipt.
-pub fn run(rules: &Arc<RuleSet>, read: &mut dyn FnMut(&str, Option<&str>, Micros) -> Event) -> Outcome {
+pub fn run(rules: &RuleSet, read: &mut dyn FnMut(&str, Option<&str>, Micros) -> Event) -> Outcome {
     let mut outcome = Outcome::default();
     let mut scratch = rules.scratch();
     for (idx, rule) in (0u32..).map(RuleIdx).zip(rules.rules()) {
@@ -67,13 +65,13 @@ pub fn run(rules: &Arc<RuleSet>, read: &mut dyn FnMut(&str, Option<&str>, Micros
 }
 
 fn one(
-    rules: &Arc<RuleSet>,
+    rules: &RuleSet,
     rule: RuleIdx,
     case: &Case,
     scratch: &mut Scratch,
     read: &mut dyn FnMut(&str, Option<&str>, Micros) -> Event,
 ) -> Result<(), String> {
-    let mut correlator = Correlator::new(Arc::clone(rules));
+    let mut correlator = Correlator::of(rules);
     let (mut fired, mut last_seen) = (0, String::new());
     for (sequence, line) in (1..).zip(&case.lines) {
         let at = Micros(CASE_START.0.saturating_add((line.at * Micros::SECOND as f64) as i64));

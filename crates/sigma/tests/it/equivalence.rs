@@ -272,3 +272,27 @@ proptest! {
         }
     }
 }
+
+const SEED: &str = "title: t\nid: t\nlogsource: { category: any }\ndetection:\n  s:\n    a|re|i: 'x[0-9]+(y|z)'\n    b|contains|windash: ' -a '\n    \
+    c|cidr: 192.0.2.0/24\n  k: ['*w?rd*', two]\n  condition: 1 of s* and not (k or s)\ncases:\n  - { raw: 'x', fire: false, repeat: 3 }\n---\n\
+    title: c\ncorrelation: { type: value_count, rules: [t], group-by: [a], timespan: 5m, condition: { field: b, gte: 3 } }\n";
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damaged_rules_never_panic(edits in proptest::collection::vec((0..SEED.len(), any::<u8>(), 0u8..3), 1..12), event in proptest::collection::vec(any::<u8>(), 0..40)) {
+        let mut text = SEED.as_bytes().to_vec();
+        for (at, byte, how) in edits {
+            let at = at.min(text.len() - 1);
+            match how {
+                0 => text[at] = byte,
+                1 => text.insert(at, byte),
+                _ => { text.remove(at); }
+            }
+        }
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let (set, _) = RuleSet::load(&[RuleSource { name: "t".into(), text: text.clone() }]);
+        check(&set, &foreign(&mut Choices(event.iter())), &text)?;
+    }
+}
