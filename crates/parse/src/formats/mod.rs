@@ -1,15 +1,25 @@
 //! Every format, one file each.
 
 mod ahnlab_trusguard;
+mod apache;
 mod cef;
 mod cisco_asa;
 mod cisco_ftd;
 mod fortigate;
+mod iptables;
+mod json;
+mod kv;
 mod leef;
+mod linux_auth;
+mod nginx;
 mod pam;
 mod panos;
 mod secui_mf2;
 mod sshd;
+mod sudo;
+mod suricata;
+mod syslog;
+mod web;
 mod wins_sniper;
 
 use crate::Format;
@@ -27,4 +37,13 @@ pub const FORMATS: &[&dyn Format] = &[
     &wins_sniper::WinsSniper,
     &sshd::Sshd,
     &pam::Pam,
+    &sudo::Sudo,
+    &linux_auth::LinuxAuth,
+    &nginx::Nginx,
+    &apache::Apache,
+    &iptables::Iptables,
+    &suricata::Suricata,
+    &json::Json,
+    &kv::KeyValue,
+    &syslog::Syslog,
 ];

@@ -1,0 +1,59 @@
+//! Any line of `key=value` pairs: names that many senders share become columns, the rest is kept as it is.
+//!
+//! Invariant: knows no sender, so everything it reads is marked forgeable; a `key=` between quotes is text.
+
+use bongsu_event::{Event, Field, Unread};
+
+use crate::formats::syslog;
+use crate::generic::Gather;
+use crate::kv::Pairs;
+use crate::{Format, Line};
+
+/// Any line of pairs.
+pub struct KeyValue;
+
+/// Fewer pairs than this are a sentence with an equals sign in it.
+const PAIRS_MIN: usize = 3;
+/// How much of a line is looked at to recognise it, bytes.
+const HEAD_BYTES: usize = 400;
+
+impl Format for KeyValue {
+    fn name(&self) -> &'static str {
+        "kv"
+    }
+    fn confidence(&self, line: &Line<'_>) -> u8 {
+        let bytes = line.body.as_bytes();
+        let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
+        let mut pairs = 0;
+        for at in memchr::memchr_iter(b'=', head) {
+            if at > 0 && head.get(at - 1).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'"' | b')')) {
+                pairs += 1;
+                if pairs >= PAIRS_MIN {
+                    return 20;
+                }
+            }
+        }
+        0
+    }
+    fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
+        let mut gather = Gather::new(line.context);
+        let mut seen = 0;
+        for (key, value) in Pairs::greedy(line.body) {
+            seen += 1;
+            // a path in front of the key, as in `http://x/?a=b`, is no key
+            if !key.contains("//") {
+                gather.take(event, key.rsplit_once(':').map_or(key, |(_, k)| k), &value);
+            }
+        }
+        if seen < PAIRS_MIN {
+            return Err(Unread::because("fewer than three key=value pairs"));
+        }
+        if gather.found == 0 {
+            event.set(Field::Message, line.body);
+        }
+        syslog::structured(event, line, &mut gather);
+        syslog::leading_time(event, line);
+        gather.finish(event);
+        Ok(())
+    }
+}

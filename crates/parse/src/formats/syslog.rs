@@ -1,0 +1,125 @@
+//! Whatever has a syslog header or at least a time in front, when nothing better reads it: RFC 3164, RFC 5424 with its
+//! structured data, programs' own logs.
+//!
+//! Invariant: knows no sender, so everything it reads is marked forgeable. The text is kept whole as `message`.
+
+use bongsu_event::{Class, Event, Field, TimeFrom, Unread};
+
+use crate::generic::{Gather, contains_any};
+use crate::kv::Pairs;
+use crate::{Format, Line, net, when};
+
+/// Bare syslog.
+pub struct Syslog;
+
+impl Format for Syslog {
+    fn name(&self) -> &'static str {
+        "syslog"
+    }
+    fn confidence(&self, line: &Line<'_>) -> u8 {
+        if line.header.is_some() {
+            return 10;
+        }
+        let first = line.body.bytes().find(|b| !matches!(b, b'[' | b'(' | b'"')).unwrap_or(b' ');
+        if first.is_ascii_digit() || first.is_ascii_uppercase() { 5 } else { 0 }
+    }
+    fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
+        let timed = leading_time(event, line);
+        if line.header.is_none() && !timed {
+            return Err(Unread::because("no syslog header and no time"));
+        }
+        let mut gather = Gather::new(line.context);
+        structured(event, line, &mut gather);
+        for (key, value) in Pairs::new(line.body) {
+            gather.take(event, key, &value);
+        }
+        event.set(Field::Message, line.body.trim());
+        words(event, line.body);
+        gather.finish(event);
+        if event.class == Class::System || event.severity == bongsu_event::Severity::Info {
+            if let Some(pri) = line.header.as_ref().and_then(|h| h.pri) {
+                event.severity = event.severity.max(net::syslog_severity(pri & 7));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The parameters of RFC 5424 structured data.
+pub(crate) fn structured(event: &mut Event, line: &Line<'_>, gather: &mut Gather<'_>) {
+    if let Some(data) = line.header.as_ref().and_then(|h| h.structured) {
+        for (key, value) in Pairs::new(data) {
+            gather.take(event, key, &value);
+        }
+    }
+}
+
+/// A time in front of the text, of lines whose header says none. True if there is one.
+pub(crate) fn leading_time(event: &mut Event, line: &Line<'_>) -> bool {
+    if event.time_from != TimeFrom::Receipt {
+        return true;
+    }
+    let text = line.body.trim_start_matches(['[', '(', '"', '*', ' ']);
+    // docker compose puts `name | ` in front
+    let behind_bar = line.body.split_once(" | ").map(|(_, t)| t);
+    let found = when::prefix(text, line.context).or_else(|| behind_bar.and_then(|t| when::prefix(t, line.context)));
+    match found {
+        Some((stamp, _)) => when::apply(event, stamp, if stamp.zoned { TimeFrom::Line } else { TimeFrom::LineLocal }),
+        None => false,
+    }
+}
+
+/// Addresses behind the words that introduce them: `from 192.0.2.1 port 22`, `to 192.0.2.2:443`, `user kim`.
+fn words(event: &mut Event, text: &str) {
+    let text = text.get(..1024).unwrap_or(text);
+    let mut before = "";
+    for word in text.split([' ', '\t', '\n']).filter(|w| !w.is_empty()) {
+        let bare = word.trim_matches(|c: char| matches!(c, ',' | ';' | '(' | ')' | '[' | ']' | '"' | '\'' | '<' | '>') || c == '.');
+        let lead = before.trim_end_matches([':', '=', '(', '[']);
+        match lead {
+            "from" | "From" | "FROM" | "src" | "source" | "client" | "Client" | "rhost" | "peer" | "Source" | "host" | "by" | "address" | "IP" | "ip" | "for" => {
+                address(event, Field::SrcIp, Field::SrcPort, bare);
+            }
+            "to" | "To" | "dst" | "destination" | "->" | "server" | "Destination" => {
+                address(event, Field::DstIp, Field::DstPort, bare);
+            }
+            "user" | "User" | "username" | "USER" if is_name(bare) => event.set(Field::User, bare),
+            "port" if event.get(Field::SrcIp).is_some() && event.get(Field::DstIp).is_none() => {
+                if let Some(port) = Field::SrcPort.read(bare) {
+                    event.set(Field::SrcPort, port);
+                }
+            }
+            _ => {}
+        }
+        before = word;
+    }
+    let level = text.get(..80).unwrap_or(text);
+    for (name, words) in [("error", ["ERROR", "[error]"]), ("warn", ["WARN", "[warn]"]), ("fatal", ["FATAL", "CRITICAL"]), ("info", ["INFO", "[info]"])] {
+        if event.get(Field::SourceSeverity).is_none() && words.iter().any(|w| level.contains(w)) {
+            event.set(Field::SourceSeverity, name);
+        }
+    }
+}
+
+fn is_name(word: &str) -> bool {
+    (2..=64).contains(&word.len())
+        && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'\\' | b'$') || b >= 0x80)
+        && !contains_any(word, &["name", "login", "account", "agent", "session", "not", "has", "was", "from", "unknown"])
+}
+
+fn address(event: &mut Event, ip_field: Field, port_field: Field, word: &str) {
+    if word.len() < 3 || !word.bytes().next().is_some_and(|b| b.is_ascii_hexdigit() || b == b':') {
+        return;
+    }
+    if let Some(ip) = ip_field.read(word) {
+        event.set(ip_field, ip);
+        return;
+    }
+    let parts = word.rsplit_once([':', '/', '(']).and_then(|(a, p)| Some((ip_field.read(a.trim_end_matches('('))?, p)));
+    if let Some((ip, port)) = parts {
+        event.set(ip_field, ip);
+        if let Some(port) = port_field.read(port) {
+            event.set(port_field, port);
+        }
+    }
+}
