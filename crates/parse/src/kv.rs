@@ -96,10 +96,8 @@ impl<'a> Pairs<'a> {
 
     fn bare(&self, start: usize) -> (Cow<'a, str>, usize) {
         let bytes = self.text.as_bytes();
-        let mut end = start;
-        while bytes.get(end).is_some_and(|b| !is_separator(*b)) {
-            end += 1;
-        }
+        let rest = bytes.get(start..).unwrap_or(&[]);
+        let mut end = start + rest.iter().position(|b| is_separator(*b)).unwrap_or(rest.len());
         if self.greedy {
             end = self.run_on(start, end);
         }
@@ -192,12 +190,33 @@ impl<'a> Pairs<'a> {
     }
 }
 
+/// What a byte may be: the inner loops look it up.
+const SEPARATOR: u8 = 1;
+const KEY: u8 = 2;
+static KIND: [u8; 256] = {
+    let mut kind = [0u8; 256];
+    let mut b = 0usize;
+    while b < 256 {
+        let byte = b as u8;
+        let separator = matches!(byte, b' ' | b',' | b';' | b'\t' | b'|' | b'\n' | b'\r' | 0);
+        let key = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'_' | b'-' | b'.' | b'/' | b':' | b'@' | b'#' | b'$')
+            || byte >= 0x80;
+        #[expect(clippy::indexing_slicing, reason = "const; b < 256")]
+        {
+            kind[b] = if separator { SEPARATOR } else if key { KEY } else { 0 };
+        }
+        b += 1;
+    }
+    kind
+};
+
 fn is_separator(b: u8) -> bool {
-    matches!(b, b' ' | b',' | b';' | b'\t' | b'|' | b'\n' | b'\r' | 0)
+    KIND.get(usize::from(b)) == Some(&SEPARATOR)
 }
 
 fn is_key_byte(b: u8) -> bool {
-    b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'/' | b':' | b'@' | b'#' | b'$') || b >= 0x80
+    KIND.get(usize::from(b)) == Some(&KEY)
 }
 
 /// Backslashes before quotes, backslashes and line ends taken off.

@@ -48,10 +48,10 @@ impl<T: Copy> Names<T> {
 
 /// The length, the first eight and the last eight bytes tell field names apart well enough.
 fn hash(name: &[u8]) -> usize {
-    let word = |bytes: &[u8]| bytes.iter().fold(0u64, |w, b| (w << 8) | u64::from(*b));
-    let head = name.get(..8).unwrap_or(name);
-    let tail = name.get(name.len().saturating_sub(8)..).unwrap_or(name);
-    let mixed = (word(head) ^ word(tail).rotate_left(29) ^ name.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let short = |bytes: &[u8]| bytes.iter().fold(0u64, |w, b| (w << 8) | u64::from(*b));
+    let head = name.first_chunk::<8>().map_or_else(|| short(name), |c| u64::from_le_bytes(*c));
+    let tail = name.last_chunk::<8>().map_or(0, |c| u64::from_le_bytes(*c));
+    let mixed = (head ^ tail.rotate_left(29) ^ name.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 32) as usize
 }
 

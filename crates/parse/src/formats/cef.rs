@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use aho_corasick::AhoCorasick;
 use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldKind, Severity, Status, TimeFrom, Unread};
 use memchr::{memchr_iter, memmem};
 
@@ -113,6 +114,8 @@ fn unescape(text: &str) -> Cow<'_, str> {
     Cow::Owned(plain)
 }
 
+/// Vendor fields a line usually has.
+const EXTRA_ROOM: usize = 24;
 /// Most pairs read of one line; the rest stay in the raw bytes.
 const PAIRS_MAX: usize = 512;
 
@@ -259,14 +262,15 @@ fn plain(value: &str) -> Cow<'_, str> {
 }
 
 fn write(event: &mut Event, pairs: &[(&str, &str)]) {
-    for (key, value) in pairs {
+    event.extra.reserve(EXTRA_ROOM);
+    for (i, (key, value)) in pairs.iter().enumerate() {
         let value = plain(value);
         let value = value.trim();
         if value.is_empty() {
             continue;
         }
         let Some(known) = KEYS.get(key) else {
-            write_own(event, pairs, key, value);
+            write_own(event, pairs, i, value);
             continue;
         };
         if is_nothing(value) {
@@ -320,16 +324,19 @@ fn source(event: &mut Event, value: &str) {
     }
 }
 
-fn write_own(event: &mut Event, pairs: &[(&str, &str)], key: &str, value: &str) {
+fn write_own(event: &mut Event, pairs: &[(&str, &str)], at: usize, value: &str) {
+    let Some((key, _)) = pairs.get(at) else { return };
     if key.strip_suffix("Label").is_some_and(is_custom) {
         return;
     }
     if !is_custom(key) {
         return event.add_extra(key, value);
     }
-    let label = pairs
-        .iter()
-        .find(|(k, _)| k.strip_suffix("Label") == Some(key))
+    // the label stands next to its field, as a rule
+    let near = [at.wrapping_sub(1), at + 1].into_iter().filter_map(|i| pairs.get(i));
+    let label = near
+        .chain(pairs)
+        .find(|(k, _)| k.len() == key.len() + 5 && k.starts_with(key) && k.ends_with("Label"))
         .map(|(_, l)| plain(l))
         .filter(|l| !l.trim().is_empty());
     match label {
@@ -424,18 +431,44 @@ pub(crate) fn judge(event: &mut Event, header: &Header<'_>) {
     guess(event, &said);
 }
 
-const LOGIN: &[&str] = &["login", "logon", "log on", "signed in", "sign in", "authentication", "logged in", "user_login"];
-const LOGOUT: &[&str] = &["logout", "logoff", "logged out", "signed out", "log off"];
-const THREATS: &[&str] = &[
-    "threat", "attack", "intrusion", "malware", "virus", "exploit", "trojan", "ransom", "phish", "spyware", "botnet",
-    "injection", "appfw", "waf", "detected", "signature", "violation", "vulnerab", "blacklist", "ids", "ips", "rpz",
-    "scan", "flood", "ddos", "suspicious", "anomal", "dlp", "blocked host",
+/// Words that tell what a sender means, and what they tell.
+const WORDS: &[(u8, &[&str])] = &[
+    (LOGIN, &["login", "logon", "log on", "signed in", "sign in", "authentication", "logged in"]),
+    (LOGOUT, &["logout", "logoff", "logged out", "signed out", "log off"]),
+    (THREAT, &[
+        "threat", "attack", "intrusion", "malware", "virus", "exploit", "trojan", "ransom", "phish", "spyware", "botnet",
+        "injection", "appfw", "waf", "detected", "signature", "violation", "vulnerab", "blacklist", "ids", "ips", "rpz",
+        "scan", "flood", "ddos", "suspicious", "anomal", "dlp", "blocked host",
+    ]),
+    (CONFIG, &["config"]),
+    (CHANGE, &["chang", "modif"]),
+    (FAIL, &["fail", "denied", "invalid"]),
 ];
+const LOGIN: u8 = 1;
+const LOGOUT: u8 = 2;
+const THREAT: u8 = 4;
+const CONFIG: u8 = 8;
+const CHANGE: u8 = 16;
+const FAIL: u8 = 32;
+
+/// All words in one pass, and the meaning of each.
+static SAYS: LazyLock<(Option<AhoCorasick>, Vec<u8>)> = LazyLock::new(|| {
+    let words = || WORDS.iter().flat_map(|(_, w)| w.iter());
+    let meanings = WORDS.iter().flat_map(|(m, w)| w.iter().map(|_| *m)).collect();
+    (AhoCorasick::builder().ascii_case_insensitive(true).build(words()).ok(), meanings)
+});
+
+fn meanings(said: &str) -> u8 {
+    let (words, meanings) = &*SAYS;
+    words.iter().flat_map(|w| w.find_overlapping_iter(said)).fold(0, |all, hit| {
+        all | meanings.get(hit.pattern().as_usize()).copied().unwrap_or(0)
+    })
+}
 
 /// Class, verdict and proof from words, for CEF and LEEF of unknown senders.
 pub(crate) fn guess(event: &mut Event, said: &str) {
-    let said = said.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|w| said.contains(w));
+    let meaning = meanings(said);
+    let has = |what: u8| meaning & what != 0;
     let action = event.text(Field::Action).unwrap_or("").to_ascii_lowercase();
     let outcome = event.text(Field::Outcome).unwrap_or("").to_ascii_lowercase();
     let denied = !action.contains("not blocked")
@@ -443,9 +476,9 @@ pub(crate) fn guess(event: &mut Event, said: &str) {
     let allowed = ["allow", "accept", "pass", "permit", "not blocked"].iter().any(|w| action.contains(w));
     event.class = if has(LOGOUT) || (has(LOGIN) && event.get(Field::User).is_some()) {
         Class::Authentication
-    } else if has(THREATS) {
+    } else if has(THREAT) {
         Class::Finding
-    } else if said.contains("config") && (said.contains("chang") || said.contains("modif")) {
+    } else if has(CONFIG) && has(CHANGE) {
         Class::Config
     } else if event.get(Field::Url).is_some() || event.get(Field::HttpMethod).is_some() {
         Class::Http
@@ -467,7 +500,7 @@ pub(crate) fn guess(event: &mut Event, said: &str) {
         _ if allowed => Activity::Allow,
         _ => Activity::Unknown,
     };
-    let failed = said.contains("fail") || outcome.contains("fail") || outcome == "false" || said.contains("denied") || said.contains("invalid");
+    let failed = has(FAIL) || outcome.contains("fail") || outcome == "false";
     event.status = match event.class {
         Class::Authentication if failed => Status::Failure,
         Class::Authentication => Status::Success,

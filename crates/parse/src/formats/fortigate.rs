@@ -25,25 +25,26 @@ impl Format for Fortigate {
         let head = line.body.as_bytes();
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
         let has = |needle: &str| memmem::find(head, needle.as_bytes()).is_some();
-        let id = has("logid=") || has("log_id=");
-        if !(has("type=") && has("subtype=")) {
-            return if has("date=") && has(" desc=") && has(" msg=") { 40 } else { 0 };
+        // other Fortinet products write the same way: theirs goes before, ours is better than none
+        let device = match device_id(head) {
+            Some(d) if OURS.iter().any(|p| d.starts_with(p)) => 95,
+            Some(d) if OTHERS.iter().any(|p| d.starts_with(p)) => 50,
+            Some(_) => 70,
+            None => 0,
+        };
+        match device {
+            95 => 95,
+            _ if !has("subtype=") => if has("date=") && has(" desc=") && has(" msg=") { 40 } else { 0 },
+            50 => 50,
+            _ if has("logid=") || has("log_id=") => if device > 0 { 85 } else if has("vd=") { 90 } else { 70 },
+            _ => device.min(60),
         }
-        if let Some(device) = device_id(head) {
-            // other Fortinet products write the same way: theirs goes before, ours is better than none
-            let ours = [b"FG".as_slice(), b"FW", b"FFW", b"FR", b"FOS"].iter().any(|p| device.starts_with(p));
-            let other = [b"FV".as_slice(), b"FE", b"FPX", b"FAZ", b"FL", b"FMG", b"FSA", b"FAC", b"FCT", b"FAD", b"FDB"]
-                .iter()
-                .any(|p| device.starts_with(p));
-            return if other { 50 } else if ours { 95 } else if id { 85 } else { 60 };
-        }
-        if id && has("vd=") { 90 } else if id { 70 } else { 0 }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         let mut facts = Facts::default();
         let mut seen = 0;
-        // older versions leave a value of several words without quotes
-        for (key, value) in kv::Pairs::greedy(line.body) {
+        event.extra.reserve(EXTRA_ROOM);
+        for (key, value) in kv::Pairs::new(line.body) {
             seen += 1;
             facts.take(event, key, value);
         }
@@ -58,12 +59,18 @@ impl Format for Fortigate {
     }
 }
 
+/// How the serial numbers of FortiGates begin, and those of other products.
+const OURS: &[&[u8]] = &[b"FG", b"FW", b"FFW", b"FR", b"FOS"];
+const OTHERS: &[&[u8]] = &[b"FV", b"FE", b"FPX", b"FAZ", b"FL", b"FMG", b"FSA", b"FAC", b"FCT", b"FAD", b"FDB"];
+/// Vendor fields a line usually has.
+const EXTRA_ROOM: usize = 24;
 /// How much of a line is looked at to recognise it, bytes: `type=` stands behind the times and the device.
 const HEAD_BYTES: usize = 420;
 
 fn device_id(head: &[u8]) -> Option<&[u8]> {
-    let at = ["devid=", "device_id="].iter().find_map(|k| memmem::find(head, k.as_bytes()).map(|i| i + k.len()))?;
-    let value = head.get(at..)?;
+    static DEVID: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("devid="));
+    let value = DEVID.find(head).map(|i| i + 6).or_else(|| memmem::find(head, b"device_id=").map(|i| i + 10))?;
+    let value = head.get(value..)?;
     Some(value.strip_prefix(b"\"").unwrap_or(value))
 }
 

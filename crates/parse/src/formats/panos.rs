@@ -43,6 +43,8 @@ impl Format for Panos {
     }
 }
 
+/// Vendor fields a line usually has.
+const EXTRA_ROOM: usize = 48;
 /// Columns before the type: version, receive time, serial number.
 const TYPE_COLUMN: usize = 3;
 
@@ -106,6 +108,7 @@ impl<'a> Log<'a> {
     }
 
     fn read(&self, event: &mut Event, line: &Line<'_>) {
+        event.extra.reserve(EXTRA_ROOM);
         for ((name, field), value) in self.columns.iter().zip(&self.values) {
             if value.is_empty() || name.is_empty() {
                 continue;
