@@ -1,0 +1,32 @@
+// Pictures of every page, to be looked at: `npm run shots [-- name…]` writes them to e2e/shots/.
+import { mkdirSync } from "node:fs";
+import { launch, openPage, startMock } from "./lib/browser.mjs";
+import { PAGES } from "./lib/pages.mjs";
+
+const OUT = new URL("./shots/", import.meta.url).pathname;
+mkdirSync(OUT, { recursive: true });
+const wanted = process.argv.slice(2);
+const looks = (process.env.LOOKS ?? "light-ko").split(",");
+const mock = await startMock(Number(process.env.PORT ?? 4791));
+const browser = await launch();
+try {
+  for (const look of looks) {
+    const [theme, language] = look.split("-");
+    for (const { name, at, ready, prepare } of PAGES) {
+      if (wanted.length > 0 && !wanted.includes(name)) continue;
+      await fetch(`${mock.url}/mock/reset`);
+      const { page, context, problems } = await openPage(browser, { theme, language });
+      if (name === "login") await fetch(`${mock.url}/mock/logout`);
+      await page.goto(mock.url + at);
+      await page.waitForSelector(ready, { timeout: 10_000 }).catch(() => problems.push(`never came: ${ready}`));
+      await Promise.resolve(prepare?.(page, mock.url)).catch((error) => problems.push(String(error).split("\n")[0]));
+      await page.waitForTimeout(400);
+      await page.screenshot({ path: `${OUT}${name}-${look}.png` });
+      for (const problem of problems) console.log(`${name} ${look}: ${problem}`);
+      await context.close();
+    }
+  }
+} finally {
+  await browser.close();
+  mock.stop();
+}

@@ -1,0 +1,194 @@
+// The mock's sources, agents, rules and audit log.
+import type { Agent, AuditEntry, Quarantined, Rule, RuleDetail, Source } from "../src/api/types";
+import { RULES } from "./alerts";
+import { ago, ahead, DAY, HOUR, MINUTE, named, random } from "./city";
+
+const MAKES: [string, string, number][] = [
+  ["DMZ 방화벽", "fortigate", 412],
+  ["민원포털", "nginx", 231],
+  ["업무망 방화벽", "kr_secui_mf2", 190],
+  ["VPN", "kr_ahnlab_trusguard", 44],
+  ["IPS", "kr_wins_sniper", 27],
+  ["점프서버", "sshd", 3.4],
+  ["내부 방화벽", "cisco_asa", 88],
+  ["예약 웹서버", "apache", 61],
+];
+const OWNERS = [1, 1, 2, 3, 6, 22, 27, 5, 4, 7, 28, 9, 12, 16];
+
+export function madeSources(): Source[] {
+  const rnd = random(3);
+  return OWNERS.flatMap((agency, a) =>
+    MAKES.slice(0, a === 0 ? 8 : 2 + (a % 2)).map(([name, format, base], i) => {
+      const id = a * 10 + i + 1;
+      const state = id === 51 ? "silent" : id === 112 ? "never" : id === 42 ? "quiet" : id === 83 ? "disabled" : "live";
+      const rate = state === "live" ? base * (0.6 + rnd() * 0.6) : 0;
+      const lines = Math.round(rate * 3600);
+      const bad = id === 21 ? 0.063 : rnd() < 0.3 ? 0.0004 : 0;
+      return {
+        id,
+        name: `${named(agency).name} ${name}`,
+        agency: named(agency),
+        from: i % 3 === 2 ? `agent:${named(agency).name}-수집기` : `10.${20 + a}.0.${10 + i}`,
+        format: i % 4 === 0 ? "auto" : format,
+        recognised: state === "never" ? null : format,
+        timezone: "Asia/Seoul",
+        enabled: state !== "disabled",
+        state,
+        last_seen_at:
+          state === "never"
+            ? null
+            : state === "silent"
+              ? ago(41 * MINUTE)
+              : state === "disabled"
+                ? ago(9 * DAY)
+                : ago(rnd() * 2000),
+        rate,
+        lag_seconds: state === "live" ? 0.2 + rnd() * 1.4 + (id === 31 ? 86_000 : 0) : null,
+        unparsed_share: lines === 0 ? null : bad,
+        unparsed: Math.round(lines * bad),
+        lines,
+        truncated: id === 12 ? 3 : 0,
+        skewed: id === 31 ? lines : 0,
+        silent_after_minutes: 10,
+        unparsed_reasons:
+          bad > 0.01
+            ? [
+                { name: "모르는 형식", count: Math.round(lines * bad * 0.9) },
+                { name: "깨진 글자", count: Math.round(lines * bad * 0.1) },
+              ]
+            : [],
+        sparkline: Array.from({ length: 60 }, (_, m) =>
+          state === "silent" && m > 18 ? 0 : Math.round(rate * 60 * (0.8 + rnd() * 0.4)),
+        ),
+        example: true,
+      };
+    }),
+  ).sort((x, y) => Number(y.state === "silent") - Number(x.state === "silent"));
+}
+
+export const madeQuarantine = (): Quarantined[] => [
+  {
+    address: "10.44.0.77",
+    transport: "udp",
+    first_seen_at: ago(3 * HOUR),
+    last_seen_at: ago(4000),
+    lines: 18_204,
+    recognised: "kr_secui_mf2",
+    sample: "2026-03-12 09:14:31,SOLMOE-MF2,10.44.8.21,51022,198.51.100.3,443,TCP,permit,312",
+  },
+  {
+    address: "10.61.9.5",
+    transport: "tcp",
+    first_seen_at: ago(40 * MINUTE),
+    last_seen_at: ago(70_000),
+    lines: 311,
+    recognised: null,
+    sample: "UPS-3F battery 98% load 41% temp 24C",
+  },
+];
+
+const inputs = (source: string): Agent["inputs"] => [
+  { kind: "tail", what: "/var/log/nginx/*.log", source: `${source} nginx`, format: "nginx", timezone: "Asia/Seoul" },
+  { kind: "journald", what: "ssh.service", source: `${source} ssh`, format: "sshd", timezone: "Asia/Seoul" },
+];
+
+export const madeAgents = (): Agent[] =>
+  [1, 1, 2, 3, 22, 27].map((agency, i) => ({
+    id: i + 1,
+    name: ["GO-DMZ-FW01", "GO-EXT-FW02", "수안-수집기", "남현-수집기", "가람-수집기", "공단-수집기"][i] ?? `agent-${i}`,
+    agency: named(agency),
+    state: i === 4 ? "away" : i === 5 ? "revoked" : "connected",
+    hostname: `host-${i + 1}.gaon.example`,
+    version: "0.1.0",
+    address: `10.${20 + i}.0.5`,
+    last_seen_at: i === 4 ? ago(41 * MINUTE) : i === 5 ? ago(6 * DAY) : ago(900 + i * 200),
+    certificate_until: ahead((i === 2 ? 4 : 60) * DAY),
+    spool_lines: i === 4 ? null : i * 12,
+    spool_bytes: i === 4 ? null : i * 8_200,
+    spool_dropped: 0,
+    rss_bytes: i === 4 ? null : 11_400_000 + i * 200_000,
+    rate: i >= 4 ? 0 : 180 - i * 30,
+    enforce: i < 2 ? "nftables" : i === 2 ? "dry_run" : "off",
+    trouble: i === 3 ? "/var/log/secure를 읽을 권한이 없습니다" : null,
+    inputs: inputs(named(agency).name),
+  }));
+
+export const madeRules = (): Rule[] =>
+  RULES.map(([id, title, title_en, severity, attack, playbook], i) => ({
+    id,
+    title,
+    title_en,
+    severity,
+    enabled: i !== 12,
+    playbook,
+    correlation: i === 0 ? "temporal" : [1, 4].includes(i) ? "event_count" : i === 11 ? "value_count" : null,
+    attack: attack.map((technique) => ({ id: technique, name: technique })),
+    logsource: ["linux / sshd", "firewall", "webserver"][i % 3] ?? "",
+    detections: [214, 512, 37, 6, 108, 9, 1, 4, 412, 38, 1, 12, 3][i] ?? 0,
+    last_at: ago((i * 4 + 1) * MINUTE),
+    false_positives: i % 4,
+    file: `rules/auth/${id.slice(-2)}.yml`,
+    cases: 6,
+    cases_failed: i === 8 ? 1 : 0,
+  }));
+
+export function ruleDetail(rule: Rule): RuleDetail {
+  const yes = "Mar 12 09:14:31 jump01 sshd[811]: Failed password for root from 203.0.113.201 port 40022 ssh2";
+  const no = "Mar 12 09:14:31 jump01 sshd[811]: Accepted publickey for ops from 10.0.0.5 port 40022 ssh2";
+  return {
+    rule,
+    description: "한 주소가 1분 안에 열 번 넘게 SSH 로그인에 실패하면 울립니다.",
+    description_en: "Fires when one address fails SSH log-ins more than ten times within a minute.",
+    next_steps: ["성공한 로그인이 있는지 찾으세요", "관리망 밖에서 열린 SSH를 닫으세요"],
+    next_steps_en: ["Look for a log-in that succeeded", "Close SSH that is open from outside the management network"],
+    text: `title: ${rule.title_en}\nid: ${rule.id}\nstatus: stable\nlevel: ${rule.severity}\nlogsource:\n  product: linux\n  service: sshd\ndetection:\n  failed:\n    outcome: failure\n  condition: failed\n`,
+    cases: [
+      { lines: Array.from({ length: 11 }, () => yes), fire: true, holds: true, problem: null },
+      { lines: [no], fire: false, holds: true, problem: null },
+      {
+        lines: [yes],
+        fire: rule.cases_failed > 0,
+        holds: rule.cases_failed === 0,
+        problem: rule.cases_failed > 0 ? "울려야 하지만 울리지 않았습니다" : null,
+      },
+    ],
+    history: [
+      {
+        at: ago(2 * DAY),
+        kind: rule.enabled ? "enabled" : "disabled",
+        actor: { kind: "person", name: "관리자" },
+        text: "점검 기간이 끝남",
+      },
+    ],
+  };
+}
+
+const hex = (n: number) =>
+  Array.from({ length: 64 }, (_, i) => "0123456789abcdef"[(n * 31 + i * 7 + ((n * i) % 13)) % 16]).join("");
+
+export function madeAudit(): AuditEntry[] {
+  const acts: [string, string, string, AuditEntry["actor"]][] = [
+    ["block.create", "block B-1184", "명령 제어 서버로 알려진 주소", { kind: "person", name: "윤서진" }],
+    ["alert.acknowledge", "alert A-24817", "", { kind: "person", name: "윤서진" }],
+    ["user.look", "user park.dy", "연락처를 봄", { kind: "person", name: "관리자" }],
+    ["block.automatic", "block B-1181", "SSH 비밀번호 대입 512번", { kind: "rule", name: "SSH 비밀번호 대입" }],
+    ["source.adopt", "source 솔뫼구청 방화벽", "격리에서 받아들임", { kind: "person", name: "관리자" }],
+    ["rule.enable", "rule 긴 DNS 이름", "점검 기간이 끝남", { kind: "person", name: "관리자" }],
+    ["session.log_in", "user yoon.sj", "", { kind: "person", name: "윤서진" }],
+    ["block.expire", "block B-1187", "기한이 끝남", { kind: "center", name: "센터" }],
+  ];
+  return Array.from({ length: 120 }, (_, i) => {
+    const [action, object, text, actor] = acts[i % acts.length] as (typeof acts)[number];
+    return {
+      id: 2_120 - i,
+      at: ago(i * 7 * MINUTE + 20_000),
+      actor,
+      address: actor.kind === "person" ? "10.20.1.14" : null,
+      action,
+      object,
+      agency: named(1),
+      text,
+      hash: hex(2_120 - i),
+    };
+  });
+}
