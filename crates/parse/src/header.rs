@@ -180,7 +180,32 @@ fn rfc3164<'a>(text: &'a str, header: &mut SyslogHeader<'a>, context: &Context) 
     let Some(after_host) = take_host(rest, header) else { return rest };
     let after_host = after_host.trim_start_matches([' ', '\t']);
     let after_host = after_host.strip_prefix(": ").unwrap_or(after_host);
-    take_tag(after_host, header).unwrap_or(after_host)
+    let after_host = without_priority_word(after_host);
+    take_tag(after_host, header).or_else(|| take_spaced_tag(after_host, header)).unwrap_or(after_host)
+}
+
+/// `user.info kernel: …`: some senders write facility and severity as words.
+fn without_priority_word(text: &str) -> &str {
+    let Some((word, rest)) = text.split_once(' ') else { return text };
+    let Some((facility, severity)) = word.split_once('.') else { return text };
+    let is_severity = matches!(severity, "emerg" | "alert" | "crit" | "err" | "error" | "warn" | "warning" | "notice" | "info" | "debug");
+    if is_severity && facility.len() <= 9 { rest.trim_start_matches(' ') } else { text }
+}
+
+/// `Google Chrome[123]: `: macOS names programs as people do.
+fn take_spaced_tag<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> Option<&'a str> {
+    let open = text.bytes().take(TAG_BYTES_MAX).position(|b| b == b'[')?;
+    let name = text.get(..open)?;
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'.' | b'-' | b'_'));
+    if !plain || !name.contains(' ') || name.split(' ').count() > 3 || name.ends_with(' ') {
+        return None;
+    }
+    let (pid, rest) = text.get(open + 1..)?.split_once("]: ")?;
+    if pid.is_empty() || !pid.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    (header.app, header.pid) = (Some(name), Some(pid));
+    Some(rest)
 }
 
 /// Cisco counts its messages (`<189>123: host: *Jan …`) and marks an unsure clock with `*` or `.`.
@@ -290,11 +315,11 @@ fn take_tag<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> Option<&'a str>
             let pid = text.get(end + 1..close)?;
             let after = text.get(close + 1..)?;
             let rest = after.strip_prefix(':').or_else(|| after.strip_prefix(' ')).or(after.is_empty().then_some(""))?;
-            let pid_like = !pid.is_empty() && pid.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'#'));
+            let pid_like = pid.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'#'));
             if !pid_like {
                 return None;
             }
-            (header.app, header.pid) = (Some(name), Some(pid));
+            (header.app, header.pid) = (Some(name), Some(pid).filter(|p| !p.is_empty()));
             Some(trim_one(rest))
         }
         _ => None,

@@ -7,8 +7,8 @@ use bongsu_event::{Event, Micros, TimeFrom, limits};
 
 use crate::Context;
 
-/// Nothing that logs today was made before this year; such a line has an unset clock.
-const YEAR_MIN: i64 = 1990;
+/// Before this year a clock is unset: it counts from 1970, or wraps to 1969.
+const YEAR_MIN: i64 = 1971;
 /// How far ahead of receipt a clock may be and still be believed, years.
 const YEARS_AHEAD_MAX: i64 = 10;
 /// How far ahead of receipt a line without year may be before it counts as last year's, seconds.
@@ -179,7 +179,7 @@ fn is_weekday(word: &[u8]) -> bool {
 /// Hours east of Greenwich of the zones that devices write by name, in half hours.
 fn zone_of(word: &[u8]) -> Option<i64> {
     let half_hours = match word {
-        b"Z" | b"z" | b"UTC" | b"GMT" | b"UCT" | b"WET" => 0,
+        b"Z" | b"z" | b"ZZ" | b"UTC" | b"GMT" | b"UCT" | b"WET" => 0,
         b"KST" | b"JST" => 18,
         b"HKT" | b"SGT" | b"AWST" => 16,
         b"ICT" | b"WIB" => 14,

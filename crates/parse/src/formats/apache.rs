@@ -72,8 +72,9 @@ fn error(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
         seen += 1;
         rest = behind.trim_start();
     }
-    // mod_rewrite and others put their own place in the code before the client
-    if let Some((source, behind)) = rest.split_once(": [client ").filter(|(s, _)| !s.contains(' ') && s.ends_with(')')) {
+    // the place in the code and the system's error stand before the client: `mod_x.c(12): (70014)End of file: [client …]`
+    let is_own = |t: &str| t.starts_with('(') || (!t.contains(' ') && t.ends_with(')')) || t.split_once(": (").is_some_and(|(s, _)| !s.contains(' '));
+    if let Some((source, behind)) = rest.split_once(": [client ").filter(|(s, _)| is_own(s)) {
         event.add_extra("source", source);
         if let Some((client, behind)) = behind.split_once(']') {
             set_client(event, client);
@@ -156,6 +157,8 @@ fn message(event: &mut Event, text: &str) {
         event.set(Field::File, file);
     }
     if let Some(user) = text.strip_prefix("user ").and_then(|t| t.split([':', ' ']).next()) {
+        let url = text.rsplit_once(": ").map(|(_, u)| u).filter(|u| u.starts_with('/'));
+        event.set(Field::Url, url.or_else(|| Some(text.split_once("for \"")?.1.split_once('"')?.0)).unwrap_or(""));
         (event.class, event.activity, event.status) = (Class::Authentication, Activity::Open, Status::Failure);
         event.set(Field::User, user);
         event.set(Field::Outcome, "failure");

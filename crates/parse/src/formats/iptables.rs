@@ -22,7 +22,11 @@ impl Format for Iptables {
     fn confidence(&self, line: &Line<'_>) -> u8 {
         let head = line.body.as_bytes();
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
-        let Some(src) = memmem::find(head, b"SRC=") else { return 0 };
+        let Some(src) = memmem::find(head, b"SRC=") else {
+            // a relay cut the front of the line off
+            let rest_of_one = memmem::find(head, b" PROTO=").is_some() && memmem::find(head, b" SPT=").is_some() && memmem::find(head, b" DPT=").is_some();
+            return if rest_of_one { 70 } else { 0 };
+        };
         let rest = head.get(src..).unwrap_or(&[]);
         if memmem::find(rest, b" DST=").is_none() {
             return 0;
@@ -33,11 +37,13 @@ impl Format for Iptables {
         event.class = Class::Network;
         event.evidence = Evidence::None;
         event.forgeable = FieldSet::of(&[Field::SrcIp, Field::SrcPort, Field::SrcMac]);
-        let packet = start_of(line.body).ok_or(Unread::because("no packet words of netfilter"))?;
+        let packet = start_of(line.body).unwrap_or(0);
         let (before, words) = (line.body.get(..packet).unwrap_or(""), line.body.get(packet..).unwrap_or(""));
-        prefix(event, before.trim());
+        // without a host the administrator's prefix stands where the tag should be
+        let tag = line.header.as_ref().and_then(|h| h.app).filter(|t| !matches!(*t, "kernel" | "ulogd" | "iptables"));
+        prefix(event, if before.trim().is_empty() { tag.unwrap_or("") } else { before.trim() });
         packet_words(event, words);
-        if event.get(Field::SrcIp).is_none() && event.get(Field::SrcMac).is_none() {
+        if event.get(Field::SrcIp).is_none() && event.get(Field::SrcMac).is_none() && event.get(Field::SrcPort).is_none() {
             return Err(Unread::because("a netfilter line without a source"));
         }
         if event.get(Field::InIface).is_some() || event.get(Field::OutIface).is_some() {
@@ -78,7 +84,9 @@ fn prefix(event: &mut Event, before: &str) {
         return;
     }
     let name = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
-    event.set(Field::Rule, name);
+    if !ubiquiti(event, name) {
+        event.set(Field::Rule, name);
+    }
     let lower = name.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|w| lower.contains(w));
     // Ubiquiti ends its rules in -A, -D and -R
@@ -86,7 +94,7 @@ fn prefix(event: &mut Event, before: &str) {
         event.activity = Activity::Deny;
         event.status = Status::Failure;
         event.severity = Severity::Low;
-        event.set(Field::Action, if says(&["reject"]) { "reject" } else { "drop" });
+        event.set(Field::Action, if says(&["reject"]) || lower.ends_with("-r") { "reject" } else if says(&["deny", "denied"]) { "deny" } else { "drop" });
     } else if says(&["accept", "allow", "permit", "pass", "forward"]) || lower.ends_with("-a") {
         event.activity = Activity::Allow;
         event.status = Status::Success;
@@ -94,6 +102,22 @@ fn prefix(event: &mut Event, before: &str) {
     } else {
         event.activity = Activity::Detect;
     }
+}
+
+/// `WAN_OUT-2000-A`, `wan-lan-default-D`: set of rules, its number, verdict. True if it is one.
+fn ubiquiti(event: &mut Event, name: &str) -> bool {
+    let Some((rest, "A" | "D" | "R")) = name.rsplit_once('-') else { return false };
+    let Some((set, id)) = rest.rsplit_once('-') else { return false };
+    if id != "default" && !id.bytes().all(|b| b.is_ascii_digit()) {
+        return false;
+    }
+    event.set(Field::Rule, set);
+    event.set(Field::RuleId, id);
+    if let Some((from, to)) = set.split_once('-').filter(|(_, to)| !to.contains('-')) {
+        event.set(Field::InZone, from);
+        event.set(Field::OutZone, to);
+    }
+    true
 }
 
 fn packet_words(event: &mut Event, words: &str) {

@@ -111,6 +111,9 @@ fn request_of(event: &mut Event, text: &str) {
     }
     if is_login_failure(event.text(Field::Message).unwrap_or("")) {
         (event.class, event.activity, event.status) = (Class::Authentication, Activity::Open, Status::Failure);
+        let user = text.get(6..).and_then(|t| t.find("\": password").or_else(|| t.find("\" was not")).and_then(|end| t.get(..end)));
+        event.set(Field::User, user.unwrap_or(""));
+        event.set(Field::Outcome, "failure");
     }
     if twice {
         event.forgeable.insert(Field::SrcIp);

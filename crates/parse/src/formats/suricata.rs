@@ -50,6 +50,8 @@ enum Meaning {
     Is(Field),
     Time,
     Kind,
+    Title,
+    Length,
     Action,
     Severity,
     State,
@@ -58,7 +60,7 @@ enum Meaning {
 
 static NAMES: LazyLock<Names<Meaning>> = LazyLock::new(|| {
     use Field as F;
-    use Meaning::{Action, Is, Kind, Severity, State, Time};
+    use Meaning::{Action, Is, Kind, Length, Severity, State, Time, Title};
     Names::new(&[
         ("timestamp", Time),
         ("event_type", Kind),
@@ -73,7 +75,7 @@ static NAMES: LazyLock<Names<Meaning>> = LazyLock::new(|| {
         ("host", Is(F::Host)),
         ("ether.src_mac", Is(F::SrcMac)),
         ("ether.dest_mac", Is(F::DstMac)),
-        ("alert.signature", Is(F::Signature)),
+        ("alert.signature", Title),
         ("alert.signature_id", Is(F::RuleId)),
         ("alert.category", Is(F::Category)),
         ("alert.action", Action),
@@ -87,6 +89,7 @@ static NAMES: LazyLock<Names<Meaning>> = LazyLock::new(|| {
         ("http.http_method", Is(F::HttpMethod)),
         ("http.protocol", Is(F::HttpVersion)),
         ("http.status", Meaning::Status),
+        ("http.length", Length),
         ("http.http_content_type", Is(F::Subtype)),
         ("dns.rrname", Is(F::Domain)),
         ("dns.query.rrname", Is(F::Domain)),
@@ -139,6 +142,8 @@ struct Facts {
     kind: CompactString,
     state: CompactString,
     action: CompactString,
+    /// Bytes of the HTTP answer, where the flow's own are not told.
+    length: Option<i64>,
 }
 
 fn eve(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
@@ -155,6 +160,9 @@ fn eve(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
         event.set(Field::App, facts.kind.as_str());
     }
     net::set_sums(event);
+    if let Some(length) = facts.length {
+        event.set(Field::BytesIn, length);
+    }
     if let Some(url) = event.text(Field::Url).map(CompactString::from) {
         let (path, query) = url.split_once('?').unwrap_or((&url, ""));
         event.set(Field::UrlPath, path);
@@ -192,6 +200,11 @@ fn take(event: &mut Event, line: &Line<'_>, facts: &mut Facts, path: &str, value
             when::set(event, text, line.context);
         }
         Meaning::Kind => facts.kind = text.into(),
+        Meaning::Title => {
+            event.set(Field::Signature, text);
+            event.set(Field::Rule, text);
+        }
+        Meaning::Length => facts.length = text.parse().ok(),
         Meaning::State => facts.state = text.into(),
         Meaning::Action => {
             facts.action = text.into();
@@ -266,6 +279,7 @@ fn fast(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
     event.add_extra("rev", revision);
     let (title, rest) = rest.split_once(" [**]").ok_or(NOT)?;
     event.set(Field::Signature, title);
+    event.set(Field::Rule, title);
     // from the end: everything behind the title is Suricata's own
     let (peers_before, dst) = rest.rsplit_once(" -> ").ok_or(NOT)?;
     let (labels, peer) = peers_before.rsplit_once("} ").ok_or(NOT)?;

@@ -25,16 +25,16 @@ impl Format for Syslog {
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         let timed = leading_time(event, line);
-        if line.header.is_none() && !timed {
-            return Err(Unread::because("no syslog header and no time"));
-        }
         let mut gather = Gather::new(line.context);
         structured(event, line, &mut gather);
         for (key, value) in Pairs::new(line.body) {
             gather.take(event, key, &value);
         }
-        event.set(Field::Message, line.body.trim());
         words(event, line.body);
+        if line.header.is_none() && !timed && event.fields.is_empty() {
+            return Err(Unread::because("no syslog header, no time, nothing known in the text"));
+        }
+        event.set(Field::Message, line.body.trim());
         gather.finish(event);
         if event.class == Class::System || event.severity == bongsu_event::Severity::Info {
             if let Some(pri) = line.header.as_ref().and_then(|h| h.pri) {

@@ -16,6 +16,8 @@ use crate::when;
 
 /// Most words taken from one access line; the rest stay in the raw bytes.
 const WORDS_MAX: usize = 48;
+/// Longest request method, bytes.
+const METHOD_BYTES_MAX: usize = 24;
 
 /// What an outsider writes into an access line.
 const OUTSIDERS: FieldSet = FieldSet::of(&[
@@ -66,14 +68,18 @@ pub(crate) fn access(event: &mut Event, body: &str, context: &Context) -> Result
     event.forgeable = OUTSIDERS;
     let front = words.get(..time_at).unwrap_or(&[]);
     if front.is_empty() {
-        time_first(event, words.get(1..request_at).unwrap_or(&[]));
+        let between = words.get(1..request_at).unwrap_or(&[]);
+        if proxy_manager(event, between, words.get(request_at..).unwrap_or(&[])) {
+            return Ok(());
+        }
+        time_first(event, between);
     } else {
         identity(event, front);
     }
     if let Some(request) = words.get(request_at).and_then(|w| w.quoted()) {
         set_request(event, request);
     }
-    behind(event, words.get(request_at + 1..).unwrap_or(&[]));
+    behind(event, words.get(request_at + 1..).unwrap_or(&[]), line);
     if event.ip(Field::SrcIp).is_some() && !event.forgeable.has(Field::SrcIp) {
         event.evidence = Evidence::Handshake;
     }
@@ -130,7 +136,11 @@ fn identity(event: &mut Event, front: &[Word<'_>]) {
         virtual_host(event, bare(0));
         at = 1;
     }
-    let mut clients = vec![bare(at)];
+    // a quoted list of forwarded addresses in front of the peer
+    let list = front.get(at).and_then(|w| w.quoted()).filter(|_| is_client(bare(at + 1)));
+    let mut clients: Vec<&str> = list.map(|l| l.split(", ").collect()).unwrap_or_default();
+    at += usize::from(list.is_some());
+    clients.push(bare(at));
     while bare(at).ends_with(',') && at + 1 < front.len() {
         at += 1;
         clients.push(bare(at));
@@ -156,10 +166,11 @@ fn virtual_host(event: &mut Event, word: &str) {
         Some((name, port)) if port.parse::<u16>().is_ok() => (name, Some(port)),
         _ => (word, None),
     };
-    match address(name) {
-        Some(ip) => event.set(Field::DstIp, ip),
-        None if name != "-" && name != "_" => event.set(Field::Domain, name),
-        None => {}
+    if let Some(ip) = address(name) {
+        event.set(Field::DstIp, ip);
+    }
+    if name != "-" && name != "_" {
+        event.set(Field::Domain, name);
     }
     if let Some(port) = port {
         event.set_text(Field::DstPort, port);
@@ -186,7 +197,10 @@ fn client(event: &mut Event, clients: &[&str]) {
                     event.set(Field::SrcIp, ip);
                     event.set(Field::SrcPort, i64::from(port));
                 }
-                None if name != "-" => event.set(Field::SrcHost, name.trim_end_matches(':')),
+                None if name != "-" => {
+                    event.set(Field::SrcHost, name.trim_end_matches(':'));
+                    event.set(Field::SrcDomain, name.trim_end_matches(':'));
+                }
                 None => {}
             }
         }
@@ -212,6 +226,57 @@ fn time_first(event: &mut Event, words: &[Word<'_>]) {
     }
 }
 
+/// Nginx Proxy Manager: `[time] [CACHE STATUS ]STATUS - METHOD SCHEME HOST "URI" [Client A] [Length N] [Gzip N]
+/// [Sent-to S] "AGENT" "REFERER"`
+fn proxy_manager(event: &mut Event, between: &[Word<'_>], behind: &[Word<'_>]) -> bool {
+    let labelled = |name: &str| {
+        behind.iter().find_map(|w| if let Word::Bracketed(t) = w { t.strip_prefix(name)?.strip_prefix(' ') } else { None })
+    };
+    let Some(peer) = labelled("Client") else { return false };
+    let bare: Vec<&str> = between.iter().filter_map(|w| w.bare()).collect();
+    let [.., status, _, method, scheme, host] = bare.as_slice() else { return false };
+    if let Some(status) = status.parse::<i64>().ok() {
+        set_status(event, status);
+    }
+    event.set(Field::HttpMethod, *method);
+    event.activity = activity_of(method);
+    event.set(Field::Domain, *host);
+    event.add_extra("scheme", scheme);
+    let mut quoted = behind.iter().filter_map(|w| w.quoted());
+    set_url_parts(event, quoted.next().unwrap_or(""));
+    event.set(Field::UserAgent, quoted.next().unwrap_or(""));
+    event.set(Field::Referer, quoted.next().filter(|r| *r != "-").unwrap_or(""));
+    if let Some(bytes) = labelled("Length").and_then(|n| n.parse::<i64>().ok()) {
+        event.set(Field::BytesIn, bytes);
+        event.set(Field::Bytes, bytes);
+    }
+    if let Some(server) = labelled("Sent-to") {
+        event.add_extra("upstream", server);
+    }
+    if let Some(ip) = address(peer) {
+        event.set(Field::SrcIp, ip);
+        event.evidence = Evidence::Handshake;
+    }
+    true
+}
+
+fn set_status(event: &mut Event, status: i64) {
+    event.set(Field::HttpStatus, status);
+    event.status = if status < 400 { Status::Success } else { Status::Failure };
+    if status >= 500 {
+        event.severity = Severity::Low;
+    }
+}
+
+fn activity_of(method: &str) -> Activity {
+    match method {
+        "GET" | "HEAD" | "OPTIONS" | "PROPFIND" | "TRACE" => Activity::Read,
+        "DELETE" => Activity::Delete,
+        "CONNECT" => Activity::Open,
+        _ => Activity::Update,
+    }
+}
+
 /// `GET /path?query HTTP/1.1`
 pub(crate) fn set_request(event: &mut Event, request: &str) {
     if request.is_empty() || request == "-" {
@@ -219,24 +284,23 @@ pub(crate) fn set_request(event: &mut Event, request: &str) {
     }
     let request = unquote(request);
     let (method, rest) = request.split_once(' ').unwrap_or(("", &request));
-    if method.is_empty() || method.len() > 24 || !method.bytes().all(|b| b.is_ascii_uppercase() || matches!(b, b'_' | b'-')) {
-        // a TLS hello, a port scanner's greeting: no request at all
-        event.set(Field::Url, request.as_ref());
-        return;
-    }
     let (url, version) = match rest.rsplit_once(' ') {
         Some((url, version)) if version.starts_with("HTTP/") => (url, version.trim_start_matches("HTTP/")),
         _ => (rest, ""),
     };
-    event.set(Field::HttpMethod, method);
+    let fits = |b: u8| if version.is_empty() { b.is_ascii_uppercase() } else { b.is_ascii_alphabetic() || matches!(b, b'_' | b'-') };
+    let is_method = !method.is_empty() && method.len() <= METHOD_BYTES_MAX && method.bytes().all(fits);
+    if !is_method && version.is_empty() {
+        // a TLS hello, a port scanner's greeting: no request at all
+        event.set(Field::Url, request.as_ref());
+        return;
+    }
+    if is_method {
+        event.set(Field::HttpMethod, method);
+        event.activity = activity_of(method);
+    }
     event.set(Field::HttpVersion, version);
     set_url_parts(event, url);
-    event.activity = match method {
-        "GET" | "HEAD" | "OPTIONS" | "PROPFIND" | "TRACE" => Activity::Read,
-        "DELETE" => Activity::Delete,
-        "CONNECT" => Activity::Open,
-        _ => Activity::Update,
-    };
 }
 
 /// `url`, `url_path`, `url_query`, and of an absolute one `domain`.
@@ -256,20 +320,18 @@ fn unquote(text: &str) -> Cow<'_, str> {
 }
 
 /// Status, bytes, referer, user agent, and what administrators add.
-fn behind(event: &mut Event, words: &[Word<'_>]) {
+fn behind(event: &mut Event, words: &[Word<'_>], line: &str) {
     let mut numbers = words.iter().take_while(|w| w.bare().is_some()).filter_map(|w| w.bare());
-    if let Some(status) = numbers.next().and_then(|s| s.parse::<i64>().ok()).filter(|s| (100..1000).contains(s)) {
-        event.set(Field::HttpStatus, status);
-        event.status = if status < 400 { Status::Success } else { Status::Failure };
-        if status >= 500 {
-            event.severity = Severity::Low;
+    let first = numbers.next().and_then(|n| n.parse::<i64>().ok());
+    let bytes = match first.filter(|s| (100..1000).contains(s)) {
+        Some(status) => {
+            set_status(event, status);
+            numbers.next().and_then(|b| b.parse::<i64>().ok())
         }
-        if let Some(bytes) = numbers.next().and_then(|b| b.parse::<i64>().ok()) {
-            event.set(Field::BytesIn, bytes);
-            event.set(Field::Bytes, bytes);
-        }
-    } else if let Some(bytes) = words.first().and_then(|w| w.bare()).and_then(|b| b.parse::<i64>().ok()) {
         // Apache's ssl_request_log ends in the bytes
+        None => first,
+    };
+    if let Some(bytes) = bytes {
         event.set(Field::BytesIn, bytes);
         event.set(Field::Bytes, bytes);
     }
@@ -288,10 +350,10 @@ fn behind(event: &mut Event, words: &[Word<'_>]) {
         }
         (Some(agent), None) if agent != "-" => event.set(Field::UserAgent, agent),
         (Some(_), None) => {}
-        // no quotes: `… 401 77 935 - agent/1.0`
+        // no quotes: `… 401 77 935 - agent/1.0 (system)`
         (None, _) if words.len() > 4 => {
-            let agent = words.last().and_then(|w| w.bare()).filter(|a| a.contains('/') && !a.starts_with('/'));
-            event.set(Field::UserAgent, agent.unwrap_or(""));
+            let rest = line.rsplit_once('"').map_or("", |(_, r)| r).trim_start();
+            event.set(Field::UserAgent, rest.splitn(5, ' ').nth(4).unwrap_or(""));
         }
         (None, _) => {}
     }
