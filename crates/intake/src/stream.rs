@@ -30,6 +30,11 @@ const BACKLOG: i32 = 1_024;
 /// Pause after a failed accept (no file descriptors left), so as not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// After the stop, a connection that says nothing for so long is closed …
+const DRAIN_PAUSE: Duration = Duration::from_millis(20);
+/// … and any other after so many more reads.
+const DRAIN_READS_MAX: u32 = 64;
+
 /// A TCP or TLS listener, bound and not yet running.
 pub struct StreamListener {
     listener: TcpListener,
@@ -171,110 +176,130 @@ impl<S: Sink, R: Senders> Connection<S, R> {
         }
     }
 
-    async fn read(&self, mut stream: impl AsyncRead + Unpin, transport: Transport) -> End {
-        let mut framer = Framer::new();
-        let mut lines = Vec::new();
-        let mut buffer = vec![0u8; READ_BYTES_MIN];
-        let mut rate = self.context.limits.lines_per_second.map(|n| Bucket::new(n, (self.context.clock)()));
+    async fn read(&self, stream: impl AsyncRead + Unpin, transport: Transport) -> End {
+        let reading = Reading {
+            connection: self,
+            stream,
+            transport,
+            framer: Framer::new(),
+            lines: Vec::new(),
+            buffer: vec![0; READ_BYTES_MIN],
+            rate: self.context.limits.lines_per_second.map(|n| Bucket::new(n, (self.context.clock)())),
+            drain_reads: DRAIN_READS_MAX,
+        };
+        reading.run().await
+    }
+}
+
+/// Reads one connection to its end.
+struct Reading<'a, S, R, T> {
+    connection: &'a Connection<S, R>,
+    stream: T,
+    transport: Transport,
+    framer: Framer,
+    lines: Vec<Line>,
+    buffer: Vec<u8>,
+    rate: Option<Bucket>,
+    drain_reads: u32,
+}
+
+impl<S: Sink, R: Senders, T: AsyncRead + Unpin> Reading<'_, S, R, T> {
+    async fn run(mut self) -> End {
         let end = loop {
-            let n = match self.read_some(&mut stream, &mut buffer, &mut framer, &mut lines).await {
+            let n = match self.read_some().await {
                 Ok(n) => n,
                 Err(end) => break end,
             };
             // Copied out, so that a line kept for long does not keep the whole buffer.
-            framer.push(Bytes::copy_from_slice(buffer.get(..n).unwrap_or_default()), &mut lines);
-            let count = lines.len();
-            if self.deliver(&mut framer, &mut lines, transport).await.is_err() {
+            let chunk = Bytes::copy_from_slice(self.buffer.get(..n).unwrap_or_default());
+            self.framer.push(chunk, &mut self.lines);
+            let count = self.lines.len();
+            if self.deliver().await.is_err() {
                 return End::Undelivered;
             }
-            if let Some(rate) = &mut rate {
-                self.wait_for_rate(rate, count).await;
-            }
-            self.fit(&mut buffer, n);
+            self.wait_for_rate(count).await;
+            self.fit_buffer(n);
         };
-        framer.finish(&mut lines);
-        let _ = self.deliver(&mut framer, &mut lines, transport).await;
+        self.framer.finish(&mut self.lines);
+        let _ = self.deliver().await;
         end
     }
 
-    /// At least one byte; in a pause in the middle of a line, what is there is kept as a line.
-    async fn read_some(
-        &self,
-        stream: &mut (impl AsyncRead + Unpin),
-        buffer: &mut [u8],
-        framer: &mut Framer,
-        lines: &mut Vec<Line>,
-    ) -> Result<usize, End> {
-        let limits = &self.context.limits;
-        loop {
-            let patience = if framer.is_partial() { limits.partial } else { limits.idle };
-            let read = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Err(End::Stopped),
-                read = timeout(patience, stream.read(buffer)) => read,
-            };
-            match read {
-                Ok(Ok(0)) => return Err(End::Closed),
-                Ok(Ok(n)) => return Ok(n),
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, peer = %self.peer, "connection");
-                    return Err(End::Closed);
-                }
-                Err(_) if framer.is_partial() => {
-                    framer.idle(lines);
-                    // Nothing was read: the caller delivers what was held.
-                    return Ok(0);
-                }
-                Err(_) => return Err(End::Idle),
+    /// Some bytes; none after a pause in the middle of a line, when what is there is kept as a line.
+    async fn read_some(&mut self) -> Result<usize, End> {
+        let Connection { context, stop, peer, .. } = self.connection;
+        let stopping = stop.is_cancelled();
+        let patience = match (stopping, self.framer.is_partial()) {
+            (true, _) => DRAIN_PAUSE,
+            (false, true) => context.limits.partial,
+            (false, false) => context.limits.idle,
+        };
+        if stopping {
+            self.drain_reads = self.drain_reads.checked_sub(1).ok_or(End::Stopped)?;
+        }
+        let read = tokio::select! {
+            read = timeout(patience, self.stream.read(&mut self.buffer)) => read,
+            // Once more, for what has arrived by now.
+            () = stop.cancelled(), if !stopping => return Ok(0),
+        };
+        match read {
+            Ok(Ok(0)) => Err(End::Closed),
+            Ok(Ok(n)) => Ok(n),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, %peer, "connection");
+                Err(End::Closed)
             }
+            Err(_) if stopping => Err(End::Stopped),
+            Err(_) if self.framer.is_partial() => {
+                self.framer.idle(&mut self.lines);
+                Ok(0)
+            }
+            Err(_) => Err(End::Idle),
         }
     }
 
-    async fn deliver(
-        &self,
-        framer: &mut Framer,
-        lines: &mut Vec<Line>,
-        transport: Transport,
-    ) -> Result<(), Undelivered> {
-        let swallowed = framer.take_swallowed();
+    async fn deliver(&mut self) -> Result<(), Undelivered> {
+        let Connection { context, counters, peer, .. } = self.connection;
+        let swallowed = self.framer.take_swallowed();
         if swallowed > 0 {
-            self.counters.swallowed_bytes.fetch_add(swallowed, Relaxed);
+            counters.swallowed_bytes.fetch_add(swallowed, Relaxed);
         }
-        if lines.is_empty() {
+        if self.lines.is_empty() {
             return Ok(());
         }
-        let receive_time = (self.context.clock)();
-        let source = self.context.senders.resolve(self.peer, transport);
-        let records = lines.drain(..).map(|line| RawRecord {
+        let (receive_time, transport) = ((context.clock)(), self.transport);
+        let source = context.senders.resolve(*peer, transport);
+        let records = self.lines.drain(..).map(|line| RawRecord {
             receive_time,
             source,
             transport,
-            peer: Some(self.peer),
+            peer: Some(*peer),
             spool: None,
             flags: line.flags,
             raw: line.raw,
         });
-        self.context.deliver(records.collect(), &self.counters).await
+        context.deliver(records.collect(), counters).await
     }
 
-    async fn wait_for_rate(&self, rate: &mut Bucket, lines: usize) {
-        let micros = rate.take(lines, (self.context.clock)());
+    async fn wait_for_rate(&mut self, lines: usize) {
+        let Connection { context, stop, .. } = self.connection;
+        let micros = self.rate.as_mut().map_or(0, |rate| rate.take(lines, (context.clock)()));
         if micros > 0 {
             tokio::select! {
-                () = self.stop.cancelled() => {}
+                () = stop.cancelled() => {}
                 () = tokio::time::sleep(Duration::from_micros(micros)) => {}
             }
         }
     }
 
     /// A full read asks for a larger buffer, a small one gives it back.
-    fn fit(&self, buffer: &mut Vec<u8>, read: usize) {
-        let size = buffer.len();
-        if read == size && size < self.context.limits.read_bytes {
-            buffer.resize((size * 4).min(self.context.limits.read_bytes), 0);
+    fn fit_buffer(&mut self, read: usize) {
+        let (size, most) = (self.buffer.len(), self.connection.context.limits.read_bytes);
+        if read == size && size < most {
+            self.buffer.resize((size * 4).min(most), 0);
         } else if read < size / 16 && size > READ_BYTES_MIN {
-            buffer.truncate((size / 4).max(READ_BYTES_MIN));
-            buffer.shrink_to_fit();
+            self.buffer.truncate((size / 4).max(READ_BYTES_MIN));
+            self.buffer.shrink_to_fit();
         }
     }
 }

@@ -8,7 +8,7 @@
 //! * only a torn last batch is ever removed, and even its bytes are set aside in `<folder>.torn/`;
 //! * absent here: any look at what the lines say, any network, any idea of agencies.
 //!
-//! The file format is described in `docs/formats/journal.md`.
+//! The file format is described in `FORMAT.md` beside this crate's manifest.
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 

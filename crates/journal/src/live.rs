@@ -158,7 +158,10 @@ impl Tail {
         loop {
             match self.find(end) {
                 Found::Recent(batch) => return Ok(Some(self.pass(batch))),
-                Found::Nothing => return Ok(None),
+                Found::Nothing => {
+                    self.reader.release();
+                    return Ok(None);
+                }
                 Found::OnDisk(durable) => {
                     self.reader.seek(self.next);
                     match self.reader.next_batch_until(durable)? {
@@ -180,6 +183,7 @@ impl Tail {
 
     fn find(&self, end: Instant) -> Found {
         let mut state = self.live.state.lock();
+        state.prune();
         loop {
             if state.durable.sequence >= self.next {
                 let recent = state.recent.front().is_some_and(|b| b.first_sequence <= self.next);

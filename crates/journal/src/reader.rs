@@ -113,6 +113,11 @@ impl Reader {
         Records { reader: self, batch: None }
     }
 
+    /// Give the buffers back in a quiet time.
+    pub(crate) fn release(&mut self) {
+        (self.body, self.decompressor) = (Vec::new(), None);
+    }
+
     /// Go on at `sequence`; cheap if that is where it stands.
     pub(crate) fn seek(&mut self, sequence: u64) {
         if sequence != self.next {
