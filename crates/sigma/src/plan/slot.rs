@@ -257,6 +257,10 @@ impl Slot {
         let mut state = OverlappingState::start();
         while automaton.matcher.try_find_overlapping(input.clone(), &mut state).is_ok() {
             let Some(found) = state.get_match() else { break };
+            // Even anchored, a state reports the literals that end in it, wherever they began.
+            if found.start() != 0 {
+                continue;
+            }
             self.act(automaton, found.pattern().as_usize(), tries, hit);
         }
     }

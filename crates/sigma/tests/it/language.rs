@@ -27,6 +27,13 @@ fn values_compare_without_case_and_with_wildcards() {
 }
 
 #[test]
+fn a_beginning_is_no_middle() {
+    let starts = "s: { a|startswith: ['1', '2001:x'] }\ncondition: s";
+    check(starts, &[r#"{"a":"1"}"#, r#"{"a":"2001:xy"}"#], &[r#"{"a":"2001:y"}"#]);
+    check("s: { a|endswith: ['1', 'x1002'] }\ncondition: s", &[r#"{"a":"xx1002"}"#], &[r#"{"a":"y1002"}"#]);
+}
+
+#[test]
 fn numbers_and_text_meet() {
     check(
         "s: { EventID: 4625 }\ncondition: s",
