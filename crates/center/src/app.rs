@@ -1,6 +1,6 @@
 //! The center's parts, held together: what routes, jobs and the pipeline share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bongsu_api::overview::Trouble;
@@ -17,11 +17,16 @@ use crate::blocks::Blocks;
 use crate::config::Config;
 use crate::directory::{AgencyEntry, Directory, Picture, SourceEntry};
 use crate::live::Live;
+use crate::pipeline::Internal;
 use crate::rulebook::Rulebook;
 use crate::stream::Stream;
 
 /// Everything a center is made of. Cheap to clone through `Arc`.
 pub struct App {
+    /// Epoch of the journal: a restored center starts a new one.
+    pub epoch: u32,
+    /// First journal sequence that the lake or detection still needed at start.
+    pub replay_from: u64,
     /// Configuration, checked.
     pub config: Config,
     /// People's data.
@@ -29,7 +34,7 @@ pub struct App {
     /// Events.
     pub lake: Lake,
     /// Raw records.
-    pub journal: Arc<Journal>,
+    pub journal: Journal,
     /// Agencies and sources as the event path sees them.
     pub directory: Arc<Directory>,
     /// Rules in force.
@@ -46,12 +51,20 @@ pub struct App {
     pub authority: Authority,
     /// Listeners that are open, in words (`syslog UDP 0.0.0.0:514`), and those skipped.
     pub listeners: Mutex<Vec<String>>,
+    /// This machine's addresses: a block never covers them.
+    pub own_addresses: Vec<std::net::IpAddr>,
     /// Where agents connect, as enrolment tokens name it.
     pub uplink_address: Mutex<Option<String>>,
-    /// UDP datagrams the kernel dropped.
-    pub udp_dropped: std::sync::atomic::AtomicU64,
+    /// Where the web interface is, as `https://192.0.2.1:8443`.
+    pub web_address: Mutex<Option<String>>,
+    /// Counters of the syslog listeners.
+    pub intake: Mutex<Vec<Arc<bongsu_intake::Counters>>>,
+    /// Sources whose silence has been told, with the last line before it.
+    pub silent: Mutex<HashMap<bongsu_event::SourceId, Micros>>,
+    /// Events of the center's own making, to be matched.
+    pub internal: Internal,
     /// What an operator must act on.
-    pub troubles: Troubles,
+    pub troubles: Arc<Troubles>,
     /// Opening state is loaded and every listener is open, off or skipped.
     pub ready: std::sync::atomic::AtomicBool,
     /// Told to stop.
@@ -85,26 +98,33 @@ pub(crate) async fn picture_of(state: &State, config: &Config) -> anyhow::Result
         .agencies(&scope)
         .await?
         .into_iter()
+        .map(|row| row.agency)
         .map(|a| AgencyEntry { id: a.id, parent: a.parent, code: a.code, name: a.name, name_en: a.name_en })
         .collect();
     let fallback = jiff::tz::TimeZone::get(&config.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
     let sources = state
-        .sources(&scope)
+        .sources_ever(&scope)
         .await?
         .into_iter()
         .map(|s| SourceEntry {
             id: s.id,
+            from: if s.removed { Vec::new() } else { senders(&s.from) },
             name: s.name,
             agency: s.agency,
-            from: s.from,
             format: bongsu_parse::format_by_name(&s.format),
             timezone: jiff::tz::TimeZone::get(&s.timezone).unwrap_or_else(|_| fallback.clone()),
             enabled: s.enabled,
-            grade: s.grade,
+            grade: 0,
             example: s.example,
         })
         .collect();
     Ok(Picture::new(agencies, sources))
+}
+
+/// `192.0.2.7` or `192.0.2.0/24`; an agent's inputs (`agent:…`) have none.
+fn senders(from: &str) -> Vec<ipnet::IpNet> {
+    let net = from.parse().or_else(|_| from.parse::<std::net::IpAddr>().map(ipnet::IpNet::from));
+    net.into_iter().collect()
 }
 
 /// Troubles by code; each is there once, since it began.

@@ -41,6 +41,8 @@ pub struct Authority {
 pub struct Signed {
     /// PEM of the leaf.
     pub pem: String,
+    /// Serial, hex.
+    pub serial: String,
     /// SHA-256 of the DER, hex.
     pub fingerprint: String,
     /// Until.
@@ -137,8 +139,10 @@ impl Authority {
         let mut params = leaf_params(&format!("{AGENT_PREFIX}{agent}"), AGENT_DAYS, now)?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&request.public_key, &self.issuer)?;
+        let serial = params.serial_number.as_ref().map(|s| hex(s.as_ref())).unwrap_or_default();
         Ok(Signed {
             pem: certificate.pem(),
+            serial,
             fingerprint: hex(&Sha256::digest(certificate.der())),
             not_after: now.plus_seconds(AGENT_DAYS * 86_400),
         })

@@ -2,11 +2,11 @@
 //! without a lock and every change replaces whole.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bongsu_event::{AgencyId, Scope, SourceId, Transport};
+use bongsu_event::{AgencyId, Scope, SourceId};
 use ipnet::IpNet;
 
 /// An agency as the event path needs it.
@@ -157,12 +157,6 @@ impl Directory {
     /// Replace it.
     pub fn replace(&self, picture: Picture) {
         self.0.store(Arc::new(picture));
-    }
-}
-
-impl bongsu_intake::Senders for Directory {
-    fn resolve(&self, peer: SocketAddr, _transport: Transport) -> SourceId {
-        self.0.load().source_of(peer.ip())
     }
 }
 

@@ -82,6 +82,8 @@ pub struct Sender {
     pub recognised: &'static str,
     /// Newest line.
     pub sample: String,
+    /// Lines not yet written to the state.
+    unkept: u64,
 }
 
 /// Everything live.
@@ -226,8 +228,10 @@ impl Live {
             lines: 0,
             recognised: "",
             sample: String::new(),
+            unkept: 0,
         });
         sender.lines += 1;
+        sender.unkept += 1;
         sender.last_seen = event.receive_time;
         sender.transport = event.transport;
         sender.recognised = event.format;
@@ -279,6 +283,11 @@ impl Live {
         let mut all: Vec<_> = self.quarantine.lock().iter().map(|(a, s)| (*a, s.clone())).collect();
         all.sort_by(|a, b| b.1.lines.cmp(&a.1.lines).then(a.0.cmp(&b.0)));
         all
+    }
+
+    /// Lines of an unknown sender since this was asked last.
+    pub fn take_unkept(&self, address: &IpAddr) -> u64 {
+        self.quarantine.lock().get_mut(address).map_or(0, |s| std::mem::take(&mut s.unkept))
     }
 
     /// A sender was adopted or is known now.

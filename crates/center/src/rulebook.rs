@@ -133,3 +133,21 @@ pub fn read_path(path: &Path, sources: &mut Vec<RuleSource>, errors: &mut Vec<Lo
         }
     }
 }
+
+/// Run every case that stands in the rules, through the real formats.
+#[must_use]
+pub fn run_cases(set: &RuleSet) -> bongsu_sigma::testing::Outcome {
+    bongsu_sigma::testing::run(set, &mut |raw, format, at| read_line(raw, format, at))
+}
+
+/// A line as a registered source in Korea would have sent it at that time.
+#[must_use]
+pub fn read_line(raw: &str, format: Option<&str>, at: bongsu_event::Micros) -> bongsu_event::Event {
+    let timezone = jiff::tz::TimeZone::get("Asia/Seoul").unwrap_or(jiff::tz::TimeZone::UTC);
+    let context = bongsu_parse::Context { receive_time: at, timezone };
+    let hint = format.and_then(bongsu_parse::format_by_name);
+    let (mut event, _) = bongsu_parse::parse_record(raw.as_bytes().to_vec().into(), &context, hint);
+    event.transport = bongsu_event::Transport::Agent;
+    event.source = bongsu_event::SourceId(1);
+    event
+}

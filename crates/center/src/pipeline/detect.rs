@@ -1,0 +1,319 @@
+//! Detect and correlate: event → findings. Pure but for the plan it is given: same events, same order, same findings.
+//!
+//! Two correlators run side by side. One sees every detection and raises alerts. The other sees only detections whose
+//! source address can't have been forged; only what *it* counts may lead to a block without a person. So ten thousand
+//! forged lines followed by one honest typing error never cut off the victim.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bongsu_domain::{LineEvidence, Live};
+use bongsu_event::{AgencyId, Event, EventId, Evidence, Field, Micros, SourceId, limits::LIVE_SKEW_SECONDS_MAX};
+use bongsu_sigma::{Body, CorrelationHit, Correlator, Matched, Playbook, Rule, RuleIdx, RuleSet, Scratch};
+
+use super::reason::{Facts, fill};
+use crate::directory::Picture;
+
+/// Recent detected events whose agency and marks are remembered for correlations.
+const RECENT_MAX: usize = 65_536;
+
+/// A detection that asks for an alert.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// Same rule, same event, same id.
+    pub id: String,
+    /// What the alert is about: kind and value.
+    pub entity: (String, String),
+    /// Whose; of several agencies their lowest common ancestor.
+    pub agency: AgencyId,
+    /// Live time of the event that completed it.
+    pub at: Micros,
+    /// When that event was received.
+    pub receive_time: Micros,
+    /// Events behind it, oldest first.
+    pub events: Vec<EventId>,
+    /// Count of a correlation; 1 otherwise.
+    pub count: f64,
+    /// The burst had fired before: updates its alert.
+    pub continued: bool,
+    /// Sentence, Korean.
+    pub reason_ko: String,
+    /// Sentence, English.
+    pub reason_en: String,
+    /// What held.
+    pub matched: Vec<Matched>,
+    /// Source of the event.
+    pub source: SourceId,
+    /// Grade of the asset, 1 to 4, 0 unknown.
+    pub grade: u8,
+    /// Service the event was aimed at, as `203.0.113.10:22`.
+    pub service: Option<String>,
+    /// The address a playbook may act on, if the rule has one that names an address.
+    pub target: Option<IpAddr>,
+    /// What the lines prove about that address; of a correlation over every line it counted.
+    pub evidence: LineEvidence,
+    /// Made by the demo.
+    pub example: bool,
+}
+
+/// Recent detected events.
+#[derive(Default)]
+struct Recent {
+    events: HashMap<EventId, (AgencyId, bool)>,
+    order: VecDeque<EventId>,
+}
+
+impl Recent {
+    fn note(&mut self, event: &Event) {
+        let handshake = event.evidence == Evidence::Handshake;
+        if self.events.insert(event.id, (event.agency, handshake)).is_none() {
+            self.order.push_back(event.id);
+            if self.order.len() > RECENT_MAX
+                && let Some(old) = self.order.pop_front()
+            {
+                self.events.remove(&old);
+            }
+        }
+    }
+}
+
+/// Rules at work.
+pub struct Detector {
+    set: Arc<RuleSet>,
+    scratch: Scratch,
+    every: Correlator,
+    unforgeable: Correlator,
+    recent: Recent,
+}
+
+/// Both correlators' states.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub struct Snapshot {
+    every: Vec<u8>,
+    unforgeable: Vec<u8>,
+}
+
+impl Detector {
+    /// Rules at work, nothing seen.
+    #[must_use]
+    pub fn new(set: Arc<RuleSet>) -> Self {
+        Self {
+            scratch: set.scratch(),
+            every: Correlator::new(Arc::clone(&set)),
+            unforgeable: Correlator::new(Arc::clone(&set)),
+            set,
+            recent: Recent::default(),
+        }
+    }
+
+    /// Change the rules without stopping the stream.
+    pub fn replace(&mut self, set: &Arc<RuleSet>) {
+        if Arc::ptr_eq(&self.set, set) {
+            return;
+        }
+        self.set = Arc::clone(set);
+        self.scratch = set.scratch();
+        self.every.replace(Arc::clone(set));
+        self.unforgeable.replace(Arc::clone(set));
+    }
+
+    /// The windows, for a checkpoint.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot { every: self.every.snapshot(), unforgeable: self.unforgeable.snapshot() }
+    }
+
+    /// Take over windows. A damaged snapshot costs the windows, nothing else.
+    pub fn restore(&mut self, snapshot: &Snapshot) {
+        for (correlator, bytes) in
+            [(&mut self.every, &snapshot.every), (&mut self.unforgeable, &snapshot.unforgeable)]
+        {
+            if let Err(e) = correlator.restore(bytes) {
+                tracing::warn!("correlation windows could not be taken over, they begin anew: {e}");
+            }
+        }
+    }
+
+    /// One event.
+    pub fn event(&mut self, picture: &Picture, event: &Event, out: &mut Vec<Finding>) {
+        let detections = self.set.detect(event, &mut self.scratch);
+        if detections.is_empty() {
+            return;
+        }
+        self.recent.note(event);
+        let at = live_time(event);
+        let honest = unforgeable(event);
+        let evidence = LineEvidence::of(event, Field::SrcIp, Live::Live);
+        for detection in detections {
+            if !detection.base_only
+                && let Some(rule) = self.set.rule(detection.rule)
+            {
+                let entity = self.set.entity(detection.rule, event);
+                let id = bongsu_domain::detection_id(&rule.id, event.id, &[]);
+                let mut finding =
+                    finding(picture, rule, event, id, entity, &[], 1.0, &[], event.agency, at, evidence);
+                finding.events = vec![event.id];
+                finding.matched.clone_from(&detection.matched);
+                out.push(finding);
+            }
+            let trusted = if honest {
+                self.unforgeable.feed(detection.rule, event, event.id, at, event.receive_time)
+            } else {
+                Vec::new()
+            };
+            for hit in self.every.feed(detection.rule, event, event.id, at, event.receive_time) {
+                let same = trusted.iter().find(|t| t.rule == hit.rule && t.group == hit.group);
+                let evidence = LineEvidence {
+                    forgeable: same.is_none(),
+                    handshake: evidence.handshake && same.is_some_and(|t| self.all_shook_hands(t)),
+                    ..evidence
+                };
+                self.correlated(picture, event, &hit, at, evidence, &detection.matched, out);
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one place puts a hit together")]
+    fn correlated(
+        &self,
+        picture: &Picture,
+        event: &Event,
+        hit: &CorrelationHit,
+        at: Micros,
+        evidence: LineEvidence,
+        matched: &[Matched],
+        out: &mut Vec<Finding>,
+    ) {
+        if hit.base_only {
+            return;
+        }
+        let Some(rule) = self.set.rule(hit.rule) else { return };
+        let mut agencies: Vec<AgencyId> =
+            hit.events.iter().filter_map(|e| self.recent.events.get(e).map(|(a, _)| *a)).collect();
+        agencies.push(event.agency);
+        agencies.sort_unstable();
+        agencies.dedup();
+        let agency = picture.common(&agencies);
+        let entity = self.entity_of(hit.rule, rule, event, hit);
+        let id = bongsu_domain::detection_id(&rule.id, event.id, &hit.group);
+        let mut finding =
+            finding(picture, rule, event, id, entity, &hit.group, hit.count, &hit.values, agency, at, evidence);
+        finding.events.clone_from(&hit.events);
+        if !finding.events.contains(&event.id) {
+            finding.events.push(event.id);
+        }
+        finding.continued = hit.continued;
+        finding.matched = matched.to_vec();
+        out.push(finding);
+    }
+
+    fn all_shook_hands(&self, hit: &CorrelationHit) -> bool {
+        hit.events.iter().all(|e| self.recent.events.get(e).is_some_and(|(_, handshake)| *handshake))
+    }
+
+    fn entity_of(&self, index: RuleIdx, rule: &Rule, event: &Event, hit: &CorrelationHit) -> Vec<(String, String)> {
+        if rule.entity.is_empty() && !hit.group.is_empty() {
+            return hit.group.clone();
+        }
+        // A group is what the count is about: where the rule names the same field, the group's value stands.
+        let mut entity = self.set.entity(index, event);
+        for (name, value) in &mut entity {
+            if let Some((_, grouped)) = hit.group.iter().find(|(n, _)| n == name) {
+                value.clone_from(grouped);
+            }
+        }
+        if entity.is_empty() { hit.group.clone() } else { entity }
+    }
+
+    /// Rules that correlate need these; used by the console's tester.
+    #[must_use]
+    pub fn is_correlation(rule: &Rule) -> bool {
+        matches!(rule.body, Body::Correlation(_))
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one place puts a finding together")]
+fn finding(
+    picture: &Picture,
+    rule: &Arc<Rule>,
+    event: &Event,
+    id: String,
+    entity: Vec<(String, String)>,
+    group: &[(String, String)],
+    count: f64,
+    values: &[String],
+    agency: AgencyId,
+    at: Micros,
+    evidence: LineEvidence,
+) -> Finding {
+    let source = picture.source(event.source);
+    let agency_name = picture.agency(agency);
+    let target = entity.iter().find(|(n, _)| n == "src_ip").and_then(|(_, v)| v.parse::<IpAddr>().ok());
+    let entity = join(entity, source.map(|s| s.name.as_str()));
+    let facts = |korean: bool| Facts {
+        count,
+        entity: &entity.1,
+        values,
+        agency: agency_name.map_or("", |a| if korean { a.name.as_str() } else { a.name_en.as_str() }),
+        source: source.map_or("", |s| s.name.as_str()),
+        group,
+    };
+    let title_ko = rule.title_ko.as_deref().unwrap_or(&rule.title);
+    let reason_ko = fill(rule.reason_ko.as_deref().unwrap_or(title_ko), event, &facts(true));
+    let reason_en = fill(rule.reason.as_deref().unwrap_or(&rule.title), event, &facts(false));
+    let service = event.ip(Field::DstIp).map(|ip| match event.int(Field::DstPort) {
+        Some(port) => format!("{ip}:{port}"),
+        None => ip.to_string(),
+    });
+    Finding {
+        rule: Arc::clone(rule),
+        id,
+        entity,
+        agency,
+        at,
+        receive_time: event.receive_time,
+        events: Vec::new(),
+        count,
+        continued: false,
+        reason_ko,
+        reason_en,
+        matched: Vec::new(),
+        source: event.source,
+        grade: source.map_or(0, |s| s.grade),
+        service: service.or_else(|| event.text(Field::Host).map(str::to_owned)),
+        // The evidence is about the event's own source address: an entity from elsewhere has none.
+        target: target.filter(|t| rule.playbook != Playbook::None && Some(*t) == event.ip(Field::SrcIp)),
+        evidence,
+        example: source.is_some_and(|s| s.example),
+    }
+}
+
+fn join(entity: Vec<(String, String)>, source: Option<&str>) -> (String, String) {
+    match entity.len() {
+        0 => ("source".to_owned(), source.unwrap_or("-").to_owned()),
+        _ => (
+            entity.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>().join("+"),
+            entity.iter().map(|(_, v)| v.as_str()).collect::<Vec<_>>().join(" · "),
+        ),
+    }
+}
+
+/// Event time within five minutes of receipt, else receipt: one device a day ahead must not move everybody's window.
+#[must_use]
+pub fn live_time(event: &Event) -> Micros {
+    let apart = event.time.0.saturating_sub(event.receive_time.0).saturating_abs();
+    if apart <= LIVE_SKEW_SECONDS_MAX * Micros::SECOND { event.time } else { event.receive_time }
+}
+
+/// Did this line come from who we think, and is its source address where an outsider can't write?
+#[must_use]
+pub fn unforgeable(event: &Event) -> bool {
+    event.transport.authenticates()
+        && event.source != SourceId::QUARANTINE
+        && !event.forgeable.has(Field::SrcIp)
+        && live_time(event) == event.time
+        && event.ip(Field::SrcIp).is_some()
+}
