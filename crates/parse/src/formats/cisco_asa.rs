@@ -38,6 +38,10 @@ impl Format for CiscoAsa {
         read(number, mark.message, &mut told);
         write(event, number, &told);
         judge(event, number, mark.message);
+        if told.doubtful {
+            event.forgeable.insert(Field::SrcIp);
+            event.evidence = Evidence::None;
+        }
         Ok(())
     }
 }
@@ -106,6 +110,8 @@ struct Told<'a> {
     dst: End<'a>,
     /// The translated source of an ICMP connection, said apart.
     global: &'a str,
+    /// A name could have supplied the address: more than one stands where it should be.
+    doubtful: bool,
     direction: &'a str,
     values: Vec<(u8, &'a str)>,
 }
@@ -189,6 +195,8 @@ fn fit<'a>(form: &str, message: &'a str, told: &mut Told<'a>, addresses_only: bo
         let (stop, maybe) = stop_of(next);
         let value = if stop.is_empty() {
             rest
+        } else if let Some(end) = name_end(place, stop, next, rest, told) {
+            rest.get(..end).unwrap_or("")
         } else {
             match memmem::find(rest.as_bytes(), stop.as_bytes()) {
                 Some(i) => rest.get(..i).unwrap_or(""),
@@ -205,6 +213,24 @@ fn fit<'a>(form: &str, message: &'a str, told: &mut Told<'a>, addresses_only: bo
         }
         form = next;
     }
+}
+
+/// A name may hold the very words that should end it. Where an address follows the name, the last place with an
+/// address behind it is the sender's own.
+fn name_end(place: u8, stop: &str, next: &str, rest: &str, told: &mut Told<'_>) -> Option<usize> {
+    let address_next = next.split_once('{').is_some_and(|(_, p)| p.starts_with("S}"));
+    if place != b'u' || !address_next {
+        return None;
+    }
+    let addressed = |i: &usize| {
+        let behind = rest.get(i + stop.len()..).unwrap_or("");
+        Field::SrcIp.read(endpoint(behind).host).is_some()
+    };
+    let mut ends = memmem::find_iter(rest.as_bytes(), stop.as_bytes()).filter(addressed);
+    let first = ends.next()?;
+    let last = ends.last();
+    told.doubtful |= last.is_some();
+    Some(last.unwrap_or(first))
 }
 
 /// The literal that ends a place, and whether what follows may be missing.
@@ -293,7 +319,10 @@ fn assignments<'a>(message: &'a str, told: &mut Told<'a>) {
         match key {
             "Group" => told.values.push((b'g', value)),
             "Username" | "User" => told.values.push((b'u', value)),
-            "IP" => told.src = endpoint(value),
+            "IP" => {
+                told.doubtful |= !told.src.host.is_empty();
+                told.src = endpoint(value);
+            }
             _ => break,
         }
         rest = next;

@@ -103,12 +103,15 @@ fn pairs(list: &str) -> Vec<(&str, &str)> {
     pairs
 }
 
+/// Longest key, bytes.
+const KEY_BYTES_MAX: usize = 40;
+
 /// Is this `Key: …`? Keys begin with a capital and hold letters, digits, `_` and at most two spaces.
 fn key_length(text: &str) -> Option<usize> {
-    let end = text.find(": ")?;
+    let head = text.as_bytes();
+    let end = memmem::find(head.get(..KEY_BYTES_MAX + 2).unwrap_or(head), b": ")?;
     let key = text.get(..end)?;
-    let fits = end <= 40
-        && key.as_bytes().first().is_some_and(u8::is_ascii_uppercase)
+    let fits = key.as_bytes().first().is_some_and(u8::is_ascii_uppercase)
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b' '))
         && key.matches(' ').count() <= 2;
     fits.then_some(end)
@@ -157,7 +160,11 @@ fn take(event: &mut Event, key: &str, value: &str) {
         None => event.add_extra(key, value),
         Some(Key::Is(_) | Key::User) if is_nothing(value) => {}
         Some(Key::Is(f)) => {
+            let before = event.ip(Field::SrcIp).filter(|_| f == Field::SrcIp);
             event.set_text(f, value);
+            if before.is_some() && before != f.read(value).and_then(|v| v.as_ip()) {
+                event.forgeable.insert(Field::SrcIp);
+            }
         }
         Some(Key::Also(f)) => {
             event.add_extra(key, value);
@@ -236,7 +243,7 @@ fn judge(event: &mut Event) {
     }
     // an answered connection that carried a request or a file; packets alone may be SYNs and their answers
     let content = event.get(Field::Url).is_some() || event.get(Field::File).is_some() || event.get(Field::HttpStatus).is_some();
-    if net::is_tcp(event) && content && event.get(Field::SrcIp).is_some() {
+    if net::is_tcp(event) && content && !event.forgeable.has(Field::SrcIp) && event.get(Field::SrcIp).is_some() {
         event.evidence = Evidence::Handshake;
     }
 }

@@ -22,6 +22,9 @@ impl Format for Fortigate {
         "fortigate"
     }
     fn confidence(&self, line: &Line<'_>) -> u8 {
+        if line.body.starts_with("CEF:") {
+            return 0;
+        }
         let head = line.body.as_bytes();
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
         let has = |needle: &str| memmem::find(head, needle.as_bytes()).is_some();

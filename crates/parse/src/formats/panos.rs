@@ -369,14 +369,15 @@ fn system<'a>(event: &mut Event, value: &dyn Fn(&str) -> &'a str, subtype: &str)
     event.class = Class::Authentication;
     event.activity = if logout { Activity::Close } else { Activity::Open };
     event.status = if failed { Status::Failure } else { Status::Success };
-    // the address is said last; a user name before it may hold anything
     let quoted = text.split_once("user '").and_then(|(_, r)| r.split_once('\'')).map(|(u, _)| u);
     let named = text.split_once("User ").and_then(|(_, r)| r.split(' ').next()).map(|u| u.trim_end_matches([',', '.']));
     if let Some(user) = quoted.or(named).filter(|u| !u.is_empty()) {
         net::set_user(event, user);
     }
-    let from = text.rfind("rom: ").map(|i| i + 5).or_else(|| text.rfind(" from ").map(|i| i + 6));
-    let word = from.and_then(|i| text.get(i..)).and_then(|r| r.split([' ', ',']).next()).unwrap_or("");
+    // the address is said last, behind every quoted name
+    let tail = text.rsplit('\'').next().unwrap_or("");
+    let from = tail.rfind("rom: ").map(|i| i + 5).or_else(|| tail.rfind(" from ").map(|i| i + 6));
+    let word = from.and_then(|i| tail.get(i..)).and_then(|r| r.split([' ', ',']).next()).unwrap_or("");
     if let Some(address) = Field::SrcIp.read(word.trim_end_matches('.')) {
         event.set(Field::SrcIp, address);
         event.evidence = Evidence::Handshake;

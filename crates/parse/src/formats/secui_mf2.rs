@@ -45,6 +45,11 @@ impl Format for SecuiMf2 {
         }
         net::set_sums(event);
         judge(event, frame.kind);
+        if !frame.exact() {
+            // a name with a comma in it moves what follows
+            event.forgeable.insert(Field::SrcIp);
+            event.evidence = Evidence::None;
+        }
         Ok(())
     }
 }
@@ -68,9 +73,18 @@ fn frame(text: &str) -> Option<Frame<'_>> {
 }
 
 impl<'a> Frame<'a> {
+    fn is_welf(&self) -> bool {
+        ["start_time=", "time=", "machine_name=", "end_time="].iter().any(|k| self.data.starts_with(k))
+    }
+
+    /// Do the columns stand as the order says, one each?
+    fn exact(&self) -> bool {
+        let cuts = self.cut();
+        self.is_welf() || self.order(&cuts).is_some_and(|o| o.split(' ').count() == cuts.len())
+    }
+
     fn values(&self) -> Vec<(&'a str, &'a str)> {
-        let welf = ["start_time=", "time=", "machine_name=", "end_time="].iter().any(|k| self.data.starts_with(k));
-        if welf {
+        if self.is_welf() {
             return kv::Pairs::greedy(self.data)
                 .filter_map(|(k, v)| match v {
                     std::borrow::Cow::Borrowed(v) => Some((k, v)),
