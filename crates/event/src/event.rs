@@ -294,6 +294,9 @@ impl Unread {
     }
 }
 
+/// Vendor fields a list has room for when the first is added; most lines have one to a dozen.
+const EXTRA_ROOM: usize = 12;
+
 /// A normalised occurrence, immutable, always traceable to its raw bytes.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -433,6 +436,9 @@ impl Event {
     /// Add a vendor field under the vendor's own name.
     pub fn add_extra(&mut self, name: &str, value: &str) {
         if self.extra.len() < limits::EXTRA_FIELDS_MAX {
+            if self.extra.capacity() == 0 {
+                self.extra.reserve(EXTRA_ROOM);
+            }
             self.extra.push((CompactString::from(name), CompactString::from(value)));
         }
     }
