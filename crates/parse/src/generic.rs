@@ -5,7 +5,8 @@
 
 use std::sync::LazyLock;
 
-use bongsu_event::{Activity, Class, Event, Field, FieldKind, Status};
+use aho_corasick::{AhoCorasick, MatchKind};
+use bongsu_event::{Activity, Class, Event, Field, FieldKind, FieldSet, Status};
 
 use crate::line::Context;
 use crate::names::Names;
@@ -288,14 +289,81 @@ fn set_address(event: &mut Event, field: Field, value: &str) -> bool {
     true
 }
 
+/// What a word says about what happened.
+mod says {
+    pub(super) const LOGIN: u8 = 1;
+    pub(super) const DENY: u8 = 2;
+    pub(super) const ALLOW: u8 = 4;
+    pub(super) const FAILURE: u8 = 8;
+    pub(super) const SUCCESS: u8 = 16;
+}
+
+const WORDS: &[(&str, u8)] = &[
+    ("login", says::LOGIN), ("logon", says::LOGIN), ("log in", says::LOGIN), ("logged in", says::LOGIN), ("sign-in", says::LOGIN),
+    ("signin", says::LOGIN), ("authenticat", says::LOGIN), ("로그인", says::LOGIN),
+    ("deny", says::DENY), ("denied", says::DENY | says::FAILURE), ("block", says::DENY), ("drop", says::DENY), ("reject", says::DENY),
+    ("reset", says::DENY), ("quarantine", says::DENY), ("차단", says::DENY),
+    ("allow", says::ALLOW), ("accept", says::ALLOW), ("accepted", says::ALLOW | says::SUCCESS), ("permit", says::ALLOW), ("pass", says::ALLOW),
+    ("password", 0), ("forward", says::ALLOW), ("허용", says::ALLOW),
+    ("fail", says::FAILURE), ("invalid", says::FAILURE), ("error", says::FAILURE), ("refused", says::FAILURE), ("unsuccessful", says::FAILURE), ("실패", says::FAILURE),
+    ("success", says::SUCCESS), ("succeeded", says::SUCCESS), ("성공", says::SUCCESS),
+];
+
+/// How much of a text is searched for such words, bytes.
+const WORDS_LOOK_BYTES: usize = 200;
+
+static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(WORDS.iter().map(|(w, _)| w))
+        .ok()
+});
+
+fn said(text: &str) -> u8 {
+    let Some(automaton) = AUTOMATON.as_ref() else { return 0 };
+    let bytes = text.as_bytes();
+    let found = automaton.find_iter(bytes.get(..WORDS_LOOK_BYTES).unwrap_or(bytes));
+    found.fold(0, |all, m| all | WORDS.get(m.pattern().as_usize()).map_or(0, |(_, s)| *s))
+}
+
 /// Class, activity and status from what was found.
 fn settle(event: &mut Event) {
-    let has = |f: Field| event.get(f).is_some();
-    let login = [Field::Action, Field::EventCode, Field::Message, Field::Category, Field::Subtype, Field::Reason]
-        .iter()
-        .filter_map(|f| event.text(*f))
-        .any(|t| contains_any(t, &["login", "logon", "log in", "logged in", "sign-in", "signin", "authenticat"]));
-    event.class = if login && (has(Field::User) || has(Field::SrcIp)) {
+    let all = |fields: &[Field]| fields.iter().filter_map(|f| event.text(*f)).fold(0, |s, t| s | said(t));
+    let action = all(&[Field::Action]);
+    let ending = all(&[Field::Outcome]) | action;
+    let texts = all(&[Field::Message, Field::Reason]);
+    let topic = action | texts | all(&[Field::EventCode, Field::Category, Field::Subtype]);
+    event.class = class_of(event, topic & says::LOGIN != 0);
+    event.activity = if action & says::DENY != 0 {
+        Activity::Deny
+    } else if action & says::ALLOW != 0 {
+        Activity::Allow
+    } else if event.class == Class::Authentication {
+        Activity::Open
+    } else {
+        Activity::Unknown
+    };
+    let sure = if ending & (says::FAILURE | says::SUCCESS) != 0 { ending } else { texts };
+    event.status = if sure & says::FAILURE != 0 {
+        Status::Failure
+    } else if sure & says::SUCCESS != 0 {
+        Status::Success
+    } else {
+        Status::Unknown
+    };
+    if let Some(severity) = event.text(Field::SourceSeverity).and_then(net::severity_word) {
+        event.severity = severity;
+    }
+}
+
+fn class_of(event: &Event, login: bool) -> Class {
+    let mut found = FieldSet::EMPTY;
+    for (field, _) in &event.fields {
+        found.insert(*field);
+    }
+    let has = |f: Field| found.has(f);
+    if login && (has(Field::User) || has(Field::SrcIp)) {
         Class::Authentication
     } else if has(Field::Signature) || has(Field::SignatureId) {
         Class::Finding
@@ -311,37 +379,5 @@ fn settle(event: &mut Event) {
         Class::Network
     } else {
         Class::System
-    };
-    let action = event.text(Field::Action).unwrap_or("");
-    let activity = if contains_any(action, &["deny", "denied", "block", "drop", "reject", "reset", "quarantine", "차단"]) {
-        Activity::Deny
-    } else if contains_any(action, &["allow", "accept", "permit", "pass", "forward", "허용"]) {
-        Activity::Allow
-    } else if event.class == Class::Authentication {
-        Activity::Open
-    } else {
-        Activity::Unknown
-    };
-    event.activity = activity;
-    let said = [Field::Outcome, Field::Action, Field::Message, Field::Reason].iter().filter_map(|f| event.text(*f));
-    event.status = said.map(status_of).find(|s| *s != Status::Unknown).unwrap_or_default();
-    if let Some(severity) = event.text(Field::SourceSeverity).and_then(net::severity_word) {
-        event.severity = severity;
     }
-}
-
-fn status_of(text: &str) -> Status {
-    if contains_any(text, &["fail", "denied", "invalid", "error", "refused", "unsuccessful", "실패"]) {
-        Status::Failure
-    } else if contains_any(text, &["success", "succeeded", "accepted", "성공"]) {
-        Status::Success
-    } else {
-        Status::Unknown
-    }
-}
-
-/// Without regard to case.
-pub(crate) fn contains_any(text: &str, words: &[&str]) -> bool {
-    let lower = text.get(..200).unwrap_or(text).to_lowercase();
-    words.iter().any(|w| lower.contains(w))
 }

@@ -141,41 +141,39 @@ impl<'a> Iterator for Pairs<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let bytes = self.text.as_bytes();
+        let mut start = self.at;
+        let mut at = self.at;
         while self.left > 0 {
-            // a quoted text that is no value is stepped over, whatever it holds
-            let hit = memchr2(b'=', b'"', bytes.get(self.at..)?)? + self.at;
-            if bytes.get(hit) == Some(&b'"') {
-                let (_, end) = self.quoted(hit, b'"').unwrap_or((Cow::Borrowed(""), hit + 1));
-                if let Some(pair) = self.quoted_key(hit, end) {
-                    return Some(pair);
-                }
-                self.at = end;
+            let byte = *bytes.get(at)?;
+            if is_key_byte(byte) {
+                at += 1;
                 continue;
             }
-            let Some(start) = self.key_start(hit) else {
-                self.at = hit + 1;
-                continue;
-            };
-            let key = self.text.get(start..hit)?;
-            let (value, end) = self.value(hit + 1);
-            self.at = end.max(hit + 1);
-            self.left -= 1;
-            return Some((key, value));
+            match byte {
+                b'=' if start < at && at - start <= KEY_BYTES_MAX => {
+                    let key = self.text.get(start..at)?;
+                    let (value, end) = self.value(at + 1);
+                    self.at = end.max(at + 1);
+                    self.left -= 1;
+                    return Some((key, value));
+                }
+                // a quoted text that is no value is stepped over, whatever it holds
+                b'"' => {
+                    let (_, end) = self.quoted(at, b'"').unwrap_or((Cow::Borrowed(""), at + 1));
+                    if let Some(pair) = self.quoted_key(at, end) {
+                        return Some(pair);
+                    }
+                    at = end;
+                }
+                _ => at += 1,
+            }
+            start = at;
         }
         None
     }
 }
 
 impl<'a> Pairs<'a> {
-    fn key_start(&self, equals: usize) -> Option<usize> {
-        let bytes = self.text.as_bytes();
-        let mut start = equals;
-        while start > self.at && bytes.get(start - 1).is_some_and(|b| is_key_byte(*b)) {
-            start -= 1;
-        }
-        (start < equals && equals - start <= KEY_BYTES_MAX).then_some(start)
-    }
-
     /// `"key"="value"` and `"key=value"`: whole pairs in quotes.
     fn quoted_key(&mut self, start: usize, end: usize) -> Option<(&'a str, Cow<'a, str>)> {
         let inner = self.text.get(start + 1..end.checked_sub(1)?)?;

@@ -18,6 +18,7 @@ mod names;
 mod net;
 mod record;
 mod records;
+mod seek;
 mod when;
 
 pub use flat::flat;

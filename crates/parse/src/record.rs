@@ -13,7 +13,7 @@ use crate::{Format, decode, header, when};
 /// Below this confidence a format is a generic one; remembering it for a source must not keep vendors from a look.
 const GENERIC_BELOW: u8 = 30;
 /// Columns an event has room for before its list grows.
-const FIELDS_ROOM: usize = 24;
+const FIELDS_ROOM: usize = 32;
 /// Most formats asked to read one line.
 const CANDIDATES_MAX: usize = 8;
 const UNREAD: Unread = Unread::because("no format reads this line");

@@ -7,9 +7,9 @@
 use std::net::IpAddr;
 
 use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldSet, Severity, Status, Unread};
-use memchr::memmem;
 
 use crate::formats::web;
+use crate::seek::find;
 use crate::{Format, Line, when};
 
 /// Apache httpd.
@@ -169,7 +169,7 @@ const GUACAMOLE: &[u8] = b"AuthenticationService - ";
 
 fn guacamole_text(body: &str) -> Option<&str> {
     let head = body.get(..200).unwrap_or(body);
-    let at = memmem::find(head.as_bytes(), GUACAMOLE)?;
+    let at = find(head.as_bytes(), GUACAMOLE)?;
     body.get(at + GUACAMOLE.len()..)
 }
 

@@ -4,9 +4,8 @@
 //! words of the packet it is about in brackets. Addresses prove nothing: a logged packet has not been answered.
 
 use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldSet, Severity, Status, Unread};
-use memchr::memmem;
-
 use crate::net;
+use crate::seek::{find, has};
 use crate::{Format, Line};
 
 /// netfilter.
@@ -22,16 +21,16 @@ impl Format for Iptables {
     fn confidence(&self, line: &Line<'_>) -> u8 {
         let head = line.body.as_bytes();
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
-        let Some(src) = memmem::find(head, b"SRC=") else {
+        let Some(src) = find(head, b"SRC=") else {
             // a relay cut the front of the line off
-            let rest_of_one = memmem::find(head, b" PROTO=").is_some() && memmem::find(head, b" SPT=").is_some() && memmem::find(head, b" DPT=").is_some();
+            let rest_of_one = has(head, b"PROTO=") && has(head, b" SPT=") && has(head, b" DPT=");
             return if rest_of_one { 70 } else { 0 };
         };
         let rest = head.get(src..).unwrap_or(&[]);
-        if memmem::find(rest, b" DST=").is_none() {
+        if !has(rest, b" DST=") {
             return 0;
         }
-        if memmem::find(head, b"IN=").is_some() { 92 } else if memmem::find(rest, b" PROTO=").is_some() { 80 } else { 0 }
+        if has(head, b"IN=") { 92 } else if has(rest, b" PROTO=") { 80 } else { 0 }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         event.class = Class::Network;
@@ -61,12 +60,16 @@ impl Format for Iptables {
 /// `IN=` if it is there, else `SRC=`: the first word of the packet.
 fn start_of(body: &str) -> Option<usize> {
     let bytes = body.as_bytes();
-    let word = |needle: &[u8]| {
-        memmem::find_iter(bytes, needle)
-            .find(|at| *at == 0 || bytes.get(at - 1).is_some_and(|b| !b.is_ascii_alphanumeric() && *b != b'_'))
-    };
     // a log prefix without a space at its end is glued to the first word
-    word(b"IN=").or_else(|| memmem::find(bytes, b"IN=").filter(|_| memmem::find(bytes, b" OUT=").is_some())).or_else(|| word(b"SRC="))
+    let mut from = 0;
+    while let Some(at) = bytes.get(from..).and_then(|b| find(b, b"IN=")).map(|i| i + from) {
+        let glued = at > 0 && bytes.get(at - 1).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        if !glued || has(bytes.get(at..)?, b" OUT=") {
+            return Some(at);
+        }
+        from = at + 3;
+    }
+    find(bytes, b"SRC=")
 }
 
 /// `[12345.678901] DROP-INPUT: `: the time since boot, then the words the administrator chose.

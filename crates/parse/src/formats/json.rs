@@ -64,5 +64,5 @@ fn start_of(body: &str) -> Option<usize> {
         return Some(first);
     }
     let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
-    memchr::memmem::find(head, b"{\"")
+    crate::seek::find(head, b"{\"")
 }

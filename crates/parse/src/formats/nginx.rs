@@ -4,9 +4,9 @@
 //! forgeable, as requests are written as they came.
 
 use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldSet, Severity, Status, Unread};
-use memchr::memmem;
 
 use crate::formats::web;
+use crate::seek::find;
 use crate::{Format, Line, when};
 
 /// nginx.
@@ -77,13 +77,13 @@ fn severity_of(level: &str) -> Severity {
 
 /// `message, client: ADDRESS, server: NAME, request: "…", upstream: "…", host: "…", referrer: "…"`
 fn request_of(event: &mut Event, text: &str) {
-    let Some(at) = memmem::find(text.as_bytes(), b", client: ") else {
+    let Some(at) = find(text.as_bytes(), b", client: ") else {
         event.set(Field::Message, text);
         return;
     };
     event.set(Field::Message, text.get(..at).unwrap_or(text));
     let mut rest = text.get(at + 2..).unwrap_or("");
-    let twice = memmem::find(rest.get(8..).unwrap_or("").as_bytes(), b", client: ").is_some();
+    let twice = find(rest.get(8..).unwrap_or("").as_bytes(), b", client: ").is_some();
     while let Some((name, value)) = rest.split_once(": ") {
         let (value, behind) = match value.strip_prefix('"') {
             Some(quoted) => match quoted.find("\", ").or_else(|| quoted.rfind('"')) {

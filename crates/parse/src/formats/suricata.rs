@@ -7,11 +7,10 @@ use std::sync::LazyLock;
 
 use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldSet, Severity, Status, Unread};
 use compact_str::CompactString;
-use memchr::memmem;
 
 use crate::json::{Scalar, walk};
 use crate::names::Names;
-use crate::{Format, Line, net, when};
+use crate::{Format, Line, net, seek, when};
 
 /// Suricata.
 pub struct Suricata;
@@ -28,8 +27,8 @@ impl Format for Suricata {
         let bytes = body.as_bytes();
         let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
         if bytes.first() == Some(&b'{') {
-            let has = |needle: &[u8]| memmem::find(bytes, needle).is_some();
-            if memmem::find(head, b"\"event_type\"").is_none() && !has(b"\"event_type\"") {
+            let has = |needle: &[u8]| seek::has(bytes, needle);
+            if !seek::has(head, b"\"event_type\"") && !has(b"\"event_type\"") {
                 return 0;
             }
             if has(b"\"flow_id\"") && (has(b"\"dest_ip\"") || has(b"\"dest_port\"")) {
@@ -37,7 +36,7 @@ impl Format for Suricata {
             }
             return if has(b"\"dest_ip\"") && has(b"\"src_ip\"") { 80 } else if has(b"\"stats\"") || has(b"\"engine\"") { 60 } else { 0 };
         }
-        if memmem::find(head, b"[**] [").is_some() && memmem::find(head, b" -> ").is_some() { 88 } else { 0 }
+        if seek::has(head, b"[**] [") && seek::has(head, b" -> ") { 88 } else { 0 }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         event.set(Field::Product, "Suricata");

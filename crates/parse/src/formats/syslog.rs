@@ -5,7 +5,7 @@
 
 use bongsu_event::{Class, Event, Field, TimeFrom, Unread};
 
-use crate::generic::{Gather, contains_any};
+use crate::generic::Gather;
 use crate::kv::Pairs;
 use crate::{Format, Line, net, when};
 
@@ -73,8 +73,13 @@ pub(crate) fn leading_time(event: &mut Event, line: &Line<'_>) -> bool {
 fn words(event: &mut Event, text: &str) {
     let text = text.get(..1024).unwrap_or(text);
     let mut before = "";
+    let mut count = 0;
     for word in text.split([' ', '\t', '\n']).filter(|w| !w.is_empty()) {
-        let bare = word.trim_matches(|c: char| matches!(c, ',' | ';' | '(' | ')' | '[' | ']' | '"' | '\'' | '<' | '>') || c == '.');
+        let bare = word.trim_matches(|c: char| matches!(c, ',' | ';' | '(' | ')' | '[' | ']' | '"' | '\'' | '<' | '>' | '.' | '|'));
+        if count < LEVEL_WORDS_MAX {
+            count += 1;
+            level(event, bare);
+        }
         let lead = before.trim_end_matches([':', '=', '(', '[']);
         match lead {
             "from" | "From" | "FROM" | "src" | "source" | "client" | "Client" | "rhost" | "peer" | "Source" | "host" | "by" | "address" | "IP" | "ip" | "for" => {
@@ -93,18 +98,27 @@ fn words(event: &mut Event, text: &str) {
         }
         before = word;
     }
-    let level = text.get(..80).unwrap_or(text);
-    for (name, words) in [("error", ["ERROR", "[error]"]), ("warn", ["WARN", "[warn]"]), ("fatal", ["FATAL", "CRITICAL"]), ("info", ["INFO", "[info]"])] {
-        if event.get(Field::SourceSeverity).is_none() && words.iter().any(|w| level.contains(w)) {
-            event.set(Field::SourceSeverity, name);
-        }
+}
+
+/// How many words of a text are looked at for its level.
+const LEVEL_WORDS_MAX: usize = 8;
+
+/// `ERROR`, `[warn]`: as programs write their level.
+fn level(event: &mut Event, word: &str) {
+    let is_level = matches!(
+        word,
+        "ERROR" | "error" | "WARN" | "warn" | "WARNING" | "warning" | "INFO" | "info" | "FATAL" | "fatal" | "CRITICAL" | "DEBUG" | "debug"
+            | "NOTICE" | "notice" | "crit" | "alert" | "emerg" | "SEVERE" | "TRACE"
+    );
+    if is_level {
+        event.set(Field::SourceSeverity, word);
     }
 }
 
 fn is_name(word: &str) -> bool {
     (2..=64).contains(&word.len())
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'\\' | b'$') || b >= 0x80)
-        && !contains_any(word, &["name", "login", "account", "agent", "session", "not", "has", "was", "from", "unknown"])
+        && !matches!(word, "name" | "login" | "logged" | "account" | "agent" | "session" | "not" | "has" | "was" | "is" | "from" | "unknown" | "with" | "id" | "in")
 }
 
 fn address(event: &mut Event, ip_field: Field, port_field: Field, word: &str) {
