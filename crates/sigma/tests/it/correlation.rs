@@ -227,3 +227,63 @@ fn the_reason_is_a_sentence() {
     assert_eq!(s.set.entity(base, &event), [("src_ip".to_owned(), "192.0.2.1".to_owned())]);
     assert_eq!(s.set.entity(base, &json!({ "user": "u" })), [("user".to_owned(), "u".to_owned())]);
 }
+
+/// What counting means, in the plainest way: everything ever taken in, looked through each time.
+#[derive(Default)]
+struct Plain {
+    taken: Vec<(i64, u64, String)>,
+}
+
+impl Plain {
+    /// The count, if the event counts at all.
+    fn feed(&mut self, at: i64, id: u64, user: &str, span: i64, distinct: bool) -> Option<usize> {
+        let newest = self.taken.iter().map(|t| t.0).max();
+        if newest.is_some_and(|n| at < n - span) {
+            return None;
+        }
+        let edge = newest.unwrap_or(at).max(at) - span;
+        let before = newest.map_or(i64::MIN, |n| n - span);
+        let there = |t: &&(i64, u64, String)| t.0 >= before && t.1 == id;
+        let again = self.taken.iter().any(|t| there(&t));
+        if again && (!distinct || self.taken.iter().any(|t| there(&t) && t.0 == at && t.2 == user)) {
+            return None;
+        }
+        self.taken.push((at, id, user.to_owned()));
+        let inside = self.taken.iter().filter(|t| t.0 >= edge);
+        Some(if distinct {
+            inside.map(|t| &t.2).collect::<std::collections::BTreeSet<_>>().len()
+        } else {
+            inside.count()
+        })
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn counting_is_what_it_seems_and_survives_a_restart(
+        steps in proptest::collection::vec((0i64..40, 0u64..30, 0u8..5), 1..60),
+        restart in 0usize..60,
+        distinct: bool,
+    ) {
+        let (kind, field) = if distinct { ("value_count", "field: user, ") } else { ("event_count", "") };
+        let mut s = Stage::new(&format!(
+            "correlation: {{ type: {kind}, rules: [fail], group-by: [src_ip], timespan: 10s, condition: {{ {field}gte: 3 }} }}\n"
+        ));
+        let mut plain = Plain::default();
+        for (n, (at, id, user)) in steps.into_iter().enumerate() {
+            if n == restart {
+                let bytes = s.correlator.snapshot();
+                s.correlator = Correlator::new(Arc::clone(&s.set));
+                s.correlator.restore(&bytes).unwrap();
+            }
+            // An event is one thing: its id says what it holds.
+            let user = format!("u{}", if distinct { u64::from(user) } else { 0 });
+            let id = if distinct { n as u64 } else { id };
+            let hits = s.feed(id, at, json!({ "a": "fail", "src_ip": "192.0.2.1", "user": user }));
+            let wanted = plain.feed(at, id, &user, 10, distinct).filter(|c| *c >= 3);
+            proptest::prop_assert_eq!(hits.first().map(|h| h.count as usize), wanted);
+        }
+    }
+}
