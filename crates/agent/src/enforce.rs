@@ -75,6 +75,8 @@ struct Enforcer {
     shown: Arc<Shown>,
     config: Option<EnforceConfig>,
     point: Option<Point>,
+    /// The center's word while there is no point: for the moment it is switched on.
+    standby: Option<Blocks>,
     watch: Option<RulesetWatch>,
     center: Vec<IpAddr>,
     said: HashMap<String, (BlockOutcome, String)>,
@@ -97,6 +99,7 @@ pub(crate) async fn run(
         shown,
         config: None,
         point: None,
+        standby: None,
         watch: None,
         center: Vec::new(),
         said: HashMap::new(),
@@ -166,7 +169,10 @@ impl Enforcer {
             }
             Order::Full(blocks, arrived) => {
                 let now = self.now();
-                let Some(point) = &mut self.point else { return };
+                let Some(point) = &mut self.point else {
+                    self.standby = Some(blocks);
+                    return;
+                };
                 point.take_full(blocks, now);
                 self.state_due = true;
                 self.settle(arrived).await;
@@ -174,8 +180,13 @@ impl Enforcer {
             }
             Order::Delta(delta, arrived) => {
                 let now = self.now();
-                if self.point.as_mut().is_some_and(|p| p.take_delta(delta, now)) {
-                    self.settle(arrived).await;
+                match &mut self.point {
+                    Some(point) => {
+                        if point.take_delta(delta, now) {
+                            self.settle(arrived).await;
+                        }
+                    }
+                    None => self.standby.iter_mut().for_each(|s| apply(s, &delta)),
                 }
             }
             Order::Proved(sent) => {
@@ -201,6 +212,7 @@ impl Enforcer {
         let mut on_disk: OnDisk = self.shared.folder.read_json(FILE).unwrap_or_default();
         if let Some(mut old) = self.point.take() {
             on_disk.kept = old.kept();
+            self.standby = Some(standby(&on_disk.kept));
             let empty = Blocks { version: old.version(), ..Blocks::default() };
             old.take_full(empty, self.now());
             old.settle(self.now()).await;
@@ -218,6 +230,9 @@ impl Enforcer {
         }
         point.guard_mut().set_center(self.center.clone());
         point.restore(on_disk.kept, self.now());
+        if let Some(blocks) = self.standby.take() {
+            point.take_full(blocks, self.now());
+        }
         self.watch = point.watches().then(RulesetWatch::open).and_then(Result::ok);
         tracing::info!(device = point.device_name(), "enforcement is on");
         self.point = Some(point);
@@ -317,6 +332,27 @@ impl Enforcer {
         self.shown.wants_probe.store(probe, Relaxed);
         self.shown.version.store(version, Relaxed);
     }
+}
+
+fn standby(kept: &Kept) -> Blocks {
+    Blocks {
+        version: kept.version,
+        wanted: kept.wanted.clone(),
+        never_block: kept.never_block.clone(),
+        kill_switch: kept.kill_switch,
+    }
+}
+
+fn apply(standby: &mut Blocks, delta: &BlocksDelta) {
+    if delta.version <= standby.version {
+        return;
+    }
+    standby.version = delta.version;
+    standby.kill_switch = delta.kill_switch.unwrap_or(standby.kill_switch);
+    let replaced = |id: &String| delta.remove.contains(id) || delta.add.iter().any(|b| b.id == *id);
+    standby.wanted.retain(|b| !replaced(&b.id));
+    standby.wanted.extend(delta.add.iter().cloned());
+    standby.wanted.truncate(bongsu_respond::limits::TARGETS_MAX);
 }
 
 fn set_host(point: &mut Point) {

@@ -102,7 +102,6 @@ fn open_spool(folder: &Folder, config: &Config) -> Result<Spool> {
 struct Running {
     collectors: Collectors,
     configs: watch::Receiver<Config>,
-    orders: mpsc::Sender<Order>,
     uplink: tokio::task::JoinHandle<Result<()>>,
     enforcer: tokio::task::JoinHandle<()>,
     keeper: tokio::task::JoinHandle<()>,
@@ -114,6 +113,8 @@ impl Running {
         let shown = Arc::new(Shown::default());
         shown.version.store(enforce::kept_version(shared), Relaxed);
         let (orders, ordered) = mpsc::channel(OUTBOX_MESSAGES_MAX);
+        // What is kept is in force before the center is asked.
+        let _ = orders.try_send(Order::Config(kept.agent.enforce.clone()));
         let enforcer = enforce::run(Arc::clone(shared), outlet.clone(), Arc::clone(&shown), ordered, stop.clone());
         let collectors = Collectors::start(Arc::clone(shared)).context("the files cannot be followed")?;
         let (config, mut configs) = watch::channel(kept);
@@ -133,7 +134,7 @@ impl Running {
             center,
             feed: Feed::start(Arc::clone(shared)).context("no thread for the spool")?,
             outlet,
-            orders: orders.clone(),
+            orders,
             shown,
             config,
             state,
@@ -142,7 +143,6 @@ impl Running {
         Ok(Self {
             collectors,
             configs,
-            orders,
             uplink: tokio::spawn(uplink.run(stop.clone())),
             enforcer: tokio::spawn(enforcer),
             keeper: tokio::spawn(keep(Arc::clone(shared), view, stop.clone())),
@@ -180,7 +180,6 @@ impl Running {
         config::store(&shared.folder, &config);
         let bounds = &config.agent.spool;
         shared.spool.set_bounds(bounds.bytes_max, bounds.hours_max, bounds.keep_acked_hours);
-        let _ = self.orders.send(Order::Config(config.agent.enforce.clone())).await;
         self.collectors.set(&config.agent.inputs).await;
         tracing::info!(version = config.version, inputs = config.agent.inputs.len(), "configured");
     }

@@ -160,7 +160,7 @@ impl Uplink {
         let (outbox, out) = mpsc::channel(OUTBOX_MESSAGES_MAX);
         self.outlet.set(Some(outbox));
         let _ = self.orders.send(Order::Center(address)).await;
-        self.configure(welcome.config);
+        self.configure(welcome.config).await;
         let frames = self.feed.from(welcome.acked_sequence + 1);
         let talk = Talk::new();
         let end = tokio::select! {
@@ -206,7 +206,9 @@ impl Uplink {
         }
     }
 
-    fn configure(&self, config: Config) {
+    async fn configure(&self, config: Config) {
+        // On the same way as the blocks, so that the point stands before the first of them comes.
+        let _ = self.orders.send(Order::Config(config.agent.enforce.clone())).await;
         self.config.send_if_modified(|known| {
             let changed = *known != config;
             *known = config;
@@ -237,8 +239,8 @@ impl Uplink {
                     talk.acked(through);
                 }
             }
-            CenterMessage::Config(config) => self.configure(config),
-            CenterMessage::Welcome(welcome) => self.configure(welcome.config),
+            CenterMessage::Config(config) => self.configure(config).await,
+            CenterMessage::Welcome(welcome) => self.configure(welcome.config).await,
             CenterMessage::Blocks(blocks) => drop(self.orders.send(Order::Full(blocks, arrived)).await),
             CenterMessage::BlocksDelta(delta) => drop(self.orders.send(Order::Delta(delta, arrived)).await),
             CenterMessage::Enrolled(answer) => self.renewed(answer, talk),

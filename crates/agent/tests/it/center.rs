@@ -47,8 +47,6 @@ pub struct State {
     pub blocks: Option<CenterMessage>,
     /// Certificates it signs last so long, seconds.
     pub certificate_seconds: i64,
-    /// As if restored from a backup: what it says it holds.
-    pub claims: Option<u64>,
     senders: Vec<mpsc::UnboundedSender<Option<CenterMessage>>>,
 }
 
@@ -270,8 +268,8 @@ fn answer(
                 return vec![CenterMessage::Error(why.clone())];
             }
             s.senders.push(sender.clone());
-            let held = s.records.range((hello.spool_epoch, 0)..=(hello.spool_epoch, u64::MAX)).next_back();
-            let acked_sequence = s.claims.take().unwrap_or(held.map_or(0, |((_, sequence), _)| *sequence));
+            let of_epoch = (hello.spool_epoch, 0)..=(hello.spool_epoch, u64::MAX);
+            let acked_sequence = s.records.range(of_epoch).next_back().map_or(0, |((_, sequence), _)| *sequence);
             let welcome = Welcome {
                 protocol: 1,
                 agent_id: AgentId(7),

@@ -218,3 +218,21 @@ fn blocks_hold_on_nftables_with_the_center_there_and_without_it() {
     range.until(true, "enforcement switched off lifts what was held");
     host.stop();
 }
+
+#[test]
+fn a_point_switched_on_later_holds_what_the_center_had_said() {
+    let center = Center::start();
+    let mut host = Host::enrolled(&center);
+    center.state.lock().unwrap().blocks =
+        Some(full(1, vec![block("B-1", ATK, 600), block("B-2", "198.51.100.7", 600)]));
+    host.start();
+    center.until("a hello", |s| s.messages.iter().any(|m| matches!(m, AgentMessage::Hello(_))).then_some(()));
+    center.send(CenterMessage::BlocksDelta(BlocksDelta {
+        version: 2,
+        remove: vec!["B-2".into()],
+        ..BlocksDelta::default()
+    }));
+    center.configure(vec![], Some(EnforceConfig { dry_run: true, reconcile_seconds: 1 }));
+    center.until("B-1", |s| result(s, "B-1", BlockOutcome::DryRun));
+    assert!(result(&center.state.lock().unwrap(), "B-2", BlockOutcome::DryRun).is_none());
+}
