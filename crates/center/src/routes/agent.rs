@@ -7,11 +7,13 @@ use bongsu_api::agent::{Agent, AgentInput, AgentPath, Agents, ChangeAgent, NewTo
 use bongsu_domain::{Ability, Enforce, agent_state};
 use bongsu_event::{AgencyId, AgentId};
 use bongsu_state::AgentRow;
+use bongsu_uplink::EnrolToken;
 
 use super::caller::{At, Body, By, Caller};
 use super::convert::{agency, maybe_time, time};
 use super::failure::{Answer, Failure};
 use super::{Shared, Web};
+use crate::auth::random;
 
 fn shown(web: &Web, caller: &Caller, row: AgentRow) -> Agent {
     let now = caller.now();
@@ -84,23 +86,36 @@ pub(crate) async fn list(State(web): Shared, By(by): By) -> Answer<Json<Agents>>
     }))
 }
 
+/// Where agents connect, as a token names it. While no center runs: the configured port at this machine's address.
+fn center_address(web: &Web) -> Option<String> {
+    let running = web.app.uplink_address.lock().clone().or_else(|| web.app.config.uplink_public.clone());
+    running.or_else(|| {
+        let listen = web.app.config.uplink.address?;
+        let ip = if listen.ip().is_unspecified() { web.app.own_addresses.first().copied()? } else { listen.ip() };
+        Some(std::net::SocketAddr::new(ip, listen.port()).to_string())
+    })
+}
+
 /// An enrolment token. It carries where to connect and whom to trust, so that an office needs nothing else.
 pub(crate) async fn create_token(State(web): Shared, By(by): By, Body(new): Body<NewToken>) -> Answer<Json<Token>> {
     let expires_at = by.now().plus_seconds(i64::from(new.hours.max(1)) * 3600);
-    let center = web.app.uplink_address.lock().clone().or_else(|| web.app.config.uplink_public.clone());
-    let Some(center) = center else {
+    let Some(center_address) = center_address(&web) else {
         return Err(Failure::conflict("the agent uplink is off; set uplink.listen and start the center"));
     };
-    let made = web.app.enrolment_token(&center, expires_at)?;
+    let whose = AgencyId(new.agency);
+    let token = EnrolToken {
+        secret: random()?,
+        ca_fingerprint: web.app.authority.fingerprint(),
+        center_address,
+        agency: agency(&by.tree, whose).name,
+        expires_at,
+    };
+    let hash = bongsu_state::secret_hash(&token.secret);
     let scope = by.scope(Ability::Administer);
-    let agency = AgencyId(new.agency);
-    web.app.state.create_token(&by.change(""), &scope, &new.name, agency, &made.hash, expires_at).await?;
-    web.app.stream.tell(Some(agency), bongsu_api::overview::StreamEvent::Sources);
-    Ok(Json(Token {
-        command: format!("bongsu-agent enrol --token {}", made.text),
-        token: made.text,
-        expires_at: time(expires_at),
-    }))
+    web.app.state.create_token(&by.change(""), &scope, &new.name, whose, &hash, expires_at).await?;
+    web.app.stream.tell(Some(whose), bongsu_api::overview::StreamEvent::Sources);
+    let token = token.to_string();
+    Ok(Json(Token { command: format!("bongsu-agent enrol {token}"), token, expires_at: time(expires_at) }))
 }
 
 /// Configure.

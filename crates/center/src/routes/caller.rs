@@ -65,6 +65,10 @@ impl Caller {
     pub fn rights(&self) -> Option<&Rights> {
         self.rights.as_ref()
     }
+    /// The same person with rights read anew.
+    pub fn with_rights(&self, rights: Rights, tree: Arc<AgencyTree>) -> Self {
+        Self { rights: Some(rights), tree, ..self.clone() }
+    }
     /// Agencies over which the caller may do that.
     pub fn scope(&self, ability: Ability) -> Scope {
         self.rights.as_ref().map_or(Scope::All, |r| r.scope(ability, &self.tree))

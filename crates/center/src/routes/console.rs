@@ -5,7 +5,7 @@ use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 
-use crate::problem::Problem;
+use super::failure::Failure;
 
 #[derive(RustEmbed)]
 #[folder = "../../console/dist"]
@@ -16,22 +16,22 @@ struct Files;
 pub async fn file(method: Method, uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
     if path.starts_with("api/") || path.starts_with("operator/") {
-        return Problem::not_found("route").into_response();
+        return Failure::not_found("route").into_response();
     }
     if method != Method::GET && method != Method::HEAD {
-        return Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this path only shows pages").into_response();
+        return Failure::new(StatusCode::METHOD_NOT_ALLOWED, "bad_request", "this path only shows pages").into_response();
     }
     if let Some(answer) = embedded(path) {
         return answer;
     }
     // A missing asset is an error; a page's path is the console's own.
     if path.rsplit('/').next().is_some_and(|last| last.contains('.')) {
-        return Problem::not_found("file").into_response();
+        return Failure::not_found("file").into_response();
     }
     embedded("index.html").unwrap_or_else(|| {
-        Problem::new(
+        Failure::new(
             StatusCode::NOT_FOUND,
-            "no_console",
+            "not_found",
             "this binary was built without the console; build it with `make console` and build again",
         )
         .into_response()

@@ -19,7 +19,8 @@ pub(crate) struct Failure {
 pub(crate) type Answer<T> = Result<T, Failure>;
 
 impl Failure {
-    fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+    /// With a status, a stable code and a sentence.
+    pub fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         Self { status, body: ErrorBody { code: code.to_owned(), message: message.into(), at: None }, retry_after: None }
     }
     pub fn unauthorized(message: &str) -> Self {

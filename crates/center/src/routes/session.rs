@@ -66,7 +66,7 @@ pub(crate) async fn link_use(State(web): Shared, visit: Visit, headers: HeaderMa
         }
     };
     let link = web.app.state.use_link(&token_hash(&asked.token), hash.as_deref(), Some(visit.address), now).await?;
-    web.throttle.succeeded(&link.name);
+    web.throttle.succeeded(visit.address, &link.name);
     begin(&web, visit, &headers, link.user).await
 }
 
@@ -84,7 +84,7 @@ pub(crate) async fn log_in(State(web): Shared, visit: Visit, headers: HeaderMap,
     let fits = web.passwords.verify(asked.password, hash).await?;
     match credential.filter(|_| fits) {
         Some(credential) => {
-            web.throttle.succeeded(&name);
+            web.throttle.succeeded(visit.address, &name);
             begin(&web, visit, &headers, credential.user).await
         }
         None => {

@@ -1,7 +1,5 @@
 //! Log sources and the quarantine of unknown senders.
 
-use std::sync::atomic::Ordering;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -70,7 +68,7 @@ pub(crate) async fn list(State(web): Shared, By(by): By) -> Answer<Json<Sources>
     let mut rows: Vec<Source> = rows.into_iter().map(|r| shown(&web, &by, r)).collect();
     rows.sort_by_key(|r| place(&r.state));
     let whole = web.app.state.sees_all(&by.sees());
-    let dropped = web.app.intake.lock().iter().map(|c| c.dropped.load(Ordering::Relaxed)).sum();
+    let dropped = web.app.intake.lock().iter().map(|c| c.snapshot().udp_dropped).sum();
     Ok(Json(Sources {
         as_of: time(by.now()),
         rows,
@@ -163,7 +161,7 @@ pub(crate) async fn quarantine(State(web): Shared, By(by): By) -> Answer<Json<Qu
         let address = address.to_string();
         match rows.iter_mut().find(|r| r.address == address) {
             Some(row) => {
-                row.lines += sender.unkept();
+                row.lines = row.lines.max(sender.lines);
                 row.last_seen_at = time(sender.last_seen);
                 row.sample = sender.sample;
             }
