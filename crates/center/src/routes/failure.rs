@@ -129,6 +129,14 @@ impl From<PathRejection> for Failure {
     }
 }
 
+/// What the caller was shown to see, and may not change: 403, not 404.
+pub(crate) fn not_yours(e: StateError) -> Failure {
+    match e {
+        StateError::NotFound(_) => Failure::forbidden("your role does not allow this over its agency"),
+        e => e.into(),
+    }
+}
+
 /// A handler that panicked answers like any other failure; the connection lives on.
 pub(crate) fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
     Failure::internal(&anyhow::anyhow!("a handler panicked")).into_response()
