@@ -103,7 +103,7 @@ impl Point {
         self.kill_switch = kept.kill_switch;
         self.guilty = kept.guilty.into_iter().collect();
         self.note_list(&kept.never_block);
-        self.confirm.changed(kept.unconfirmed, now.mono);
+        self.await_proof(kept.unconfirmed, now);
     }
 
     /// What must be kept through a restart.
@@ -164,7 +164,7 @@ impl Point {
         self.wanted = blocks.wanted.into_iter().map(|b| (b.id.clone(), b)).collect();
         self.note_list(&blocks.never_block);
         self.forget_unwanted();
-        self.confirm.changed(fresh, now.mono);
+        self.await_proof(fresh, now);
     }
 
     /// One change; false if it is older than what we have.
@@ -180,7 +180,7 @@ impl Point {
         let fresh: Vec<String> = delta.add.iter().filter(|b| self.is_new(b)).map(|b| b.id.clone()).collect();
         self.wanted.extend(delta.add.into_iter().map(|b| (b.id.clone(), b)));
         self.forget_unwanted();
-        self.confirm.changed(fresh, now.mono);
+        self.await_proof(fresh, now);
         true
     }
 
@@ -254,6 +254,13 @@ impl Point {
             strangers: self.strangers.clone(),
             repaired: self.repaired,
             errors: errors.collect(),
+        }
+    }
+
+    /// A device that touches nothing cuts nobody off.
+    fn await_proof(&mut self, ids: Vec<String>, now: Now) {
+        if self.device.abilities().acts {
+            self.confirm.changed(ids, now.mono);
         }
     }
 

@@ -5,6 +5,7 @@ use std::{
     net::{TcpListener, TcpStream},
     os::fd::AsFd,
     process::Command,
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -85,7 +86,8 @@ struct Firewall {
 
 impl Firewall {
     fn up(test: &str) -> Option<Self> {
-        let name = format!("bga{}", std::process::id());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("bga{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let tools = ["/usr/sbin/nft", "/sbin/nft"].iter().any(|p| std::path::Path::new(p).exists());
         let can = rustix::process::geteuid().is_root() && tools;
         if !can || !Command::new("ip").args(["netns", "add", &format!("{name}-fw")]).status().is_ok_and(|s| s.success())
@@ -235,4 +237,28 @@ fn a_point_switched_on_later_holds_what_the_center_had_said() {
     center.configure(vec![], Some(EnforceConfig { dry_run: true, reconcile_seconds: 1 }));
     center.until("B-1", |s| result(s, "B-1", BlockOutcome::DryRun));
     assert!(result(&center.state.lock().unwrap(), "B-2", BlockOutcome::DryRun).is_none());
+}
+
+#[test]
+fn a_block_after_which_the_center_is_silent_is_rolled_back() {
+    let Some(range) = Firewall::up("confirmed commit in the agent") else { return };
+    let center = Center::start_at("127.0.0.1:0", Some(&range.ns("fw")));
+    let mut host = Host::enrolled_in(&center, Some(range.ns("fw")));
+    center.configure(vec![], Some(EnforceConfig { dry_run: false, reconcile_seconds: 1 }));
+    host.start();
+    center.until("the point", |s| s.messages.iter().any(|m| matches!(m, AgentMessage::Hello(_))).then_some(()));
+    center.state.lock().unwrap().silent_to_probes = true;
+    want(&center, full(1, vec![block("B-1", ATK, 600)]));
+    range.until(false, "in force at first");
+    let refused = center.until("the roll-back", |s| result(s, "B-1", BlockOutcome::Refused));
+    assert!(refused.detail.starts_with("rolled_back"), "{refused:?}");
+    range.until(true, "rolled back");
+    // The center is heard again: the block was the cause and stays out, also when it is sent once more.
+    center.state.lock().unwrap().silent_to_probes = false;
+    center.cut();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(range.reaches());
+    want(&center, full(2, vec![]));
+    want(&center, full(3, vec![block("B-2", ATK, 600)]));
+    range.until(false, "a new block is a new change");
 }
