@@ -8,9 +8,22 @@ use bongsu_event::{Event, Field, FieldSet, Severity};
 
 /// Columns whose text an outsider can choose: names typed at a login, requests, file and mail names, free messages.
 pub(crate) const OUTSIDERS_TEXT: FieldSet = FieldSet::of(&[
-    Field::User, Field::UserDomain, Field::DstUser, Field::Url, Field::UrlPath, Field::UrlQuery, Field::Domain,
-    Field::UserAgent, Field::Referer, Field::File, Field::Message, Field::EmailFrom, Field::EmailTo,
-    Field::EmailSubject, Field::SrcHost, Field::HttpMethod,
+    Field::User,
+    Field::UserDomain,
+    Field::DstUser,
+    Field::Url,
+    Field::UrlPath,
+    Field::UrlQuery,
+    Field::Domain,
+    Field::UserAgent,
+    Field::Referer,
+    Field::File,
+    Field::Message,
+    Field::EmailFrom,
+    Field::EmailTo,
+    Field::EmailSubject,
+    Field::SrcHost,
+    Field::HttpMethod,
 ]);
 
 /// A protocol by its IANA number or name, in small letters.
@@ -167,13 +180,23 @@ pub(crate) fn severity_word(text: &str) -> Option<Severity> {
         Severity::Critical
     } else if is(&["high", "alert", "crit", "major", "severe", "높음", "상", "위험", "매우높음"]) {
         Severity::High
-    } else if is(&["medium", "middle", "moderate", "error", "err", "medium-risk", "중간", "보통", "중", "경고"]) {
+    } else if is(&["medium", "middle", "moderate", "error", "err", "medium-risk", "중간", "보통", "중", "경고"])
+    {
         Severity::Medium
     } else if is(&["low", "warning", "warn", "minor", "낮음", "하", "주의"]) {
         Severity::Low
     } else if is(&[
-        "info", "information", "informational", "notice", "notification", "debug", "debugging", "none", "unknown",
-        "정보", "관심",
+        "info",
+        "information",
+        "informational",
+        "notice",
+        "notification",
+        "debug",
+        "debugging",
+        "none",
+        "unknown",
+        "정보",
+        "관심",
     ]) {
         Severity::Info
     } else {

@@ -19,7 +19,9 @@ impl Format for AhnlabTrusguard {
         if start_of(line.body).or_else(|| start_of(line.text)).is_some() { 97 } else { 0 }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
-        let text = start_of(line.body).or_else(|| start_of(line.text)).ok_or(Unread::because("no backticked TrusGuard line"))?;
+        let text = start_of(line.body)
+            .or_else(|| start_of(line.text))
+            .ok_or(Unread::because("no backticked TrusGuard line"))?;
         let values: Vec<&str> = text.split('`').take(COLUMNS_MAX).collect();
         let value = |i: usize| values.get(i).copied().unwrap_or("").trim();
         event.set(Field::Vendor, "AhnLab");
@@ -56,7 +58,8 @@ fn start_of(text: &str) -> Option<&str> {
     let version = parts.next()?;
     let version = version.strip_prefix("DPX").or_else(|| version.strip_prefix("IPX")).unwrap_or(version);
     let digits = |t: &str| !t.is_empty() && t.len() <= 4 && t.bytes().all(|b| b.is_ascii_digit());
-    (digits(version) && digits(parts.next()?) && digits(parts.next()?) && digits(parts.next()?) && parts.count() > 4).then_some(rest)
+    (digits(version) && digits(parts.next()?) && digits(parts.next()?) && digits(parts.next()?) && parts.count() > 4)
+        .then_some(rest)
 }
 
 /// `20090911` and `18:45:52` as one time.
@@ -71,7 +74,8 @@ fn stamp(date: &str, time: &str) -> String {
 const FLOW: &str = "severity protocol src_ip src_port dst_ip dst_port";
 const SPOOF: &str = "duration protocol src_ip dst_ip dst_port";
 const DROPS: &str = "duration drop_tcp_pps drop_tcp_bps drop_udp_pps drop_udp_bps drop_icmp_pps drop_icmp_bps drop_etc_pps drop_etc_bps";
-const ALLOWS: &str = "allow_tcp_pps allow_tcp_bps allow_udp_pps allow_udp_bps allow_icmp_pps allow_icmp_bps allow_etc_pps allow_etc_bps";
+const ALLOWS: &str =
+    "allow_tcp_pps allow_tcp_bps allow_udp_pps allow_udp_bps allow_icmp_pps allow_icmp_bps allow_etc_pps allow_etc_bps";
 const FILTER: &str = "zone_name attack_id filter_status";
 const LOAD: &str = "module_name cpu mem hdd session in_data out_data in_pkt out_pkt ha";
 
@@ -106,11 +110,15 @@ fn layout(version: &str, module: &str, firewall: bool) -> Vec<&'static str> {
         (_, "3020") => {
             "pkt_len action user module_name reason nif eth_protocol src_mac rule_id vlan_id status duration msg slice_seconds threshold_packets threshold_bytes attack_rate zone_name attack_id"
         }
-        (_, "6010" | "6041") => "action user module_name description inst_code user_type alert_id log_type log_sub_type user_addr",
+        (_, "6010" | "6041") => {
+            "action user module_name description inst_code user_type alert_id log_type log_sub_type user_addr"
+        }
         (_, "6030") => {
             "action user module_name reason rx_nif eth_protocol src_mac rule_id vlan_id message inst_code tx_nif network_direction network_id log_id profile_name group_name"
         }
-        (_, "6031") => "action user module_name profile_name group_name app_name alarm_type description rule_id log_id inst_code",
+        (_, "6031") => {
+            "action user module_name profile_name group_name app_name alarm_type description rule_id log_id inst_code"
+        }
         (_, "6050") => "action user module_name description inst_code",
         (_, "6060") => {
             "module_name profile_name risk_score_db risk_score_user risk_action_user diffusion_score_db diffusion_score_user diffusion_action_user accuracy_score_db accuracy_score_user accuracy_action_user botnet_name diag_name inst_code"
@@ -223,7 +231,8 @@ impl<'a> Row<'a> {
         if self.firewall && self.module != "6041" {
             return self.traffic(event);
         }
-        let stopped = matches!(self.action, "3001" | "3002" | "3006" | "3010") || (self.module == "3020" && self.action == "3009");
+        let stopped = matches!(self.action, "3001" | "3002" | "3006" | "3010")
+            || (self.module == "3020" && self.action == "3009");
         event.class = match self.module {
             "2" | "9" | "1100" | "3020" | "6030" | "6050" | "6060" | "1160" | "3170" | "3171" => Class::Finding,
             "3" => Class::Email,
@@ -231,14 +240,19 @@ impl<'a> Row<'a> {
             "11" | "1110" => Class::Dns,
             "8" => Class::Tunnel,
             "6" | "12" | "1070" | "1120" | "1121" | "1141" | "6031" => Class::Network,
-            "3031" | "3041" | "3051" | "3061" | "3071" | "3121" | "3131" | "3141" | "3151" | "3191" | "3211" | "3181" | "3210"
-            | "3052" | "3062" | "3212" => Class::Network,
+            "3031" | "3041" | "3051" | "3061" | "3071" | "3121" | "3131" | "3141" | "3151" | "3191" | "3211"
+            | "3181" | "3210" | "3052" | "3062" | "3212" => Class::Network,
             "1" | "1010" | "3010" | "6010" | "6041" => return self.operation(event),
             _ => Class::System,
         };
         event.activity = match (event.class, self.action) {
             (Class::System, _) => Activity::Unknown,
-            _ if stopped || matches!(self.module, "3031" | "3041" | "3051" | "3061" | "3071" | "3121" | "3131" | "3141" | "3151" | "3191" | "3211") => {
+            _ if stopped
+                || matches!(
+                    self.module,
+                    "3031" | "3041" | "3051" | "3061" | "3071" | "3121" | "3131" | "3141" | "3151" | "3191" | "3211"
+                ) =>
+            {
                 Activity::Deny
             }
             (Class::Finding, _) => Activity::Detect,

@@ -185,6 +185,7 @@ enum Key {
 static KEYS: LazyLock<Names<Key>> = LazyLock::new(|| {
     use Field as F;
     use Key::{Also, Is};
+    #[rustfmt::skip]
     const LIST: &[(&str, Key)] = &[
         ("src", Is(F::SrcIp)), ("sourceAddress", Is(F::SrcIp)), ("dst", Is(F::DstIp)), ("destinationAddress", Is(F::DstIp)),
         ("spt", Is(F::SrcPort)), ("sourcePort", Is(F::SrcPort)), ("dpt", Is(F::DstPort)), ("destinationPort", Is(F::DstPort)),
@@ -253,7 +254,18 @@ fn by_label(label: &str) -> Option<Field> {
 fn is_custom(key: &str) -> bool {
     let stem = key.trim_end_matches(|c: char| c.is_ascii_digit());
     stem.len() < key.len()
-        && matches!(stem, "cs" | "cn" | "cfp" | "c6a" | "flexString" | "flexNumber" | "flexDate" | "deviceCustomDate" | "deviceCustomString" | "deviceCustomNumber")
+        && matches!(
+            stem,
+            "cs" | "cn"
+                | "cfp"
+                | "c6a"
+                | "flexString"
+                | "flexNumber"
+                | "flexDate"
+                | "deviceCustomDate"
+                | "deviceCustomString"
+                | "deviceCustomNumber"
+        )
 }
 
 fn plain(value: &str) -> Cow<'_, str> {
@@ -292,11 +304,15 @@ fn write(event: &mut Event, pairs: &[(&str, &str)]) {
                 net::set_hash(event, value);
             }
             Key::Seconds => net::set_seconds(event, value),
-            Key::Direction => put(event, Field::Direction, match value {
-                "0" => "inbound",
-                "1" => "outbound",
-                v => v,
-            }),
+            Key::Direction => put(
+                event,
+                Field::Direction,
+                match value {
+                    "0" => "inbound",
+                    "1" => "outbound",
+                    v => v,
+                },
+            ),
             Key::Skip => event.add_extra(key, value),
         }
     }
@@ -361,7 +377,8 @@ fn set_time(event: &mut Event, line: &Line<'_>, pairs: &[(&str, &str)], header: 
     } else {
         &["rt", "deviceReceiptTime", "UNIFIutcTime", "CtdTimeGenerated"]
     };
-    let spans: &[&str] = if event.time_from == TimeFrom::Header { &[] } else { &["end", "start", "endTime", "startTime"] };
+    let spans: &[&str] =
+        if event.time_from == TimeFrom::Header { &[] } else { &["end", "start", "endTime", "startTime"] };
     for key in order.iter().chain(spans) {
         let value = plain(value_of(pairs, key));
         let value = value.trim();
@@ -388,13 +405,23 @@ fn finish(event: &mut Event, header: &Header<'_>, pairs: &[(&str, &str)]) {
     net::set_sums(event);
     if header.vendor == "Palo Alto Networks" {
         // PAN-OS puts the type in the name; the cloud's forwarder in the class
-        let (kind, subtype) = if header.name.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') && !header.name.is_empty() {
-            (&header.name, &header.class)
-        } else {
-            (&header.class, &header.name)
-        };
+        let (kind, subtype) =
+            if header.name.bytes().all(|b| b.is_ascii_uppercase() || b == b'-') && !header.name.is_empty() {
+                (&header.name, &header.class)
+            } else {
+                (&header.class, &header.name)
+            };
         event.set(Field::Subtype, subtype.as_ref());
-        return panos::judge(event, &|name| if name == "misc" { value_of(pairs, "request") } else { "" }, kind, subtype);
+        panos::judge(
+            event,
+            &|name| if name == "misc" { value_of(pairs, "request") } else { "" },
+            kind,
+            subtype,
+        );
+        if event.forgeable.has(Field::SrcIp) {
+            event.evidence = Evidence::None;
+        }
+        return;
     }
     judge(event, header);
     if value_of(pairs, "ESAMID").is_empty() {
@@ -403,8 +430,13 @@ fn finish(event: &mut Event, header: &Header<'_>, pairs: &[(&str, &str)]) {
     // Cisco's mail gateway writes senders as users and the subject as message
     event.class = Class::Email;
     for (field, key) in [
-        (Field::EmailFrom, "suser"), (Field::EmailTo, "duser"), (Field::EmailSubject, "msg"), (Field::SrcDomain, "shost"),
-        (Field::SrcDomain, "sourceHostName"), (Field::SrcDomain, "ESAHeloDomain"), (Field::SrcIp, "ESAHeloIP"),
+        (Field::EmailFrom, "suser"),
+        (Field::EmailTo, "duser"),
+        (Field::EmailSubject, "msg"),
+        (Field::SrcDomain, "shost"),
+        (Field::SrcDomain, "sourceHostName"),
+        (Field::SrcDomain, "ESAHeloDomain"),
+        (Field::SrcIp, "ESAHeloIP"),
     ] {
         event.set_text(field, plain(value_of(pairs, key)).trim_matches('\''));
     }
@@ -426,12 +458,16 @@ fn severity(text: &str) -> Severity {
 pub(crate) fn judge(event: &mut Event, header: &Header<'_>) {
     let said = format!(
         "{} {} {} {}",
-        header.class, header.name, event.text(Field::Category).unwrap_or(""), event.text(Field::Subtype).unwrap_or("")
+        header.class,
+        header.name,
+        event.text(Field::Category).unwrap_or(""),
+        event.text(Field::Subtype).unwrap_or("")
     );
     guess(event, &said);
 }
 
 /// Words that tell what a sender means, and what they tell.
+#[rustfmt::skip]
 const WORDS: &[(u8, &[&str])] = &[
     (LOGIN, &["login", "logon", "log on", "signed in", "sign in", "authentication", "logged in"]),
     (LOGOUT, &["logout", "logoff", "logged out", "signed out", "log off"]),
@@ -460,9 +496,10 @@ static SAYS: LazyLock<(Option<AhoCorasick>, Vec<u8>)> = LazyLock::new(|| {
 
 fn meanings(said: &str) -> u8 {
     let (words, meanings) = &*SAYS;
-    words.iter().flat_map(|w| w.find_overlapping_iter(said)).fold(0, |all, hit| {
-        all | meanings.get(hit.pattern().as_usize()).copied().unwrap_or(0)
-    })
+    words
+        .iter()
+        .flat_map(|w| w.find_overlapping_iter(said))
+        .fold(0, |all, hit| all | meanings.get(hit.pattern().as_usize()).copied().unwrap_or(0))
 }
 
 /// Class, verdict and proof from words, for CEF and LEEF of unknown senders.
@@ -472,7 +509,9 @@ pub(crate) fn guess(event: &mut Event, said: &str) {
     let action = event.text(Field::Action).unwrap_or("").to_ascii_lowercase();
     let outcome = event.text(Field::Outcome).unwrap_or("").to_ascii_lowercase();
     let denied = !action.contains("not blocked")
-        && ["block", "deny", "denied", "drop", "reject", "reset", "prevent", "quarantin"].iter().any(|w| action.contains(w));
+        && ["block", "deny", "denied", "drop", "reject", "reset", "prevent", "quarantin"]
+            .iter()
+            .any(|w| action.contains(w));
     let allowed = ["allow", "accept", "pass", "permit", "not blocked"].iter().any(|w| action.contains(w));
     event.class = if has(LOGOUT) || (has(LOGIN) && event.get(Field::User).is_some()) {
         Class::Authentication
@@ -558,7 +597,10 @@ mod tests {
     #[test]
     fn keys_start_at_spaces_only() {
         let p = pairs("request=http://x.example/?a=b&c=d src=192.0.2.1 msg=one two\\=three act=");
-        assert_eq!(p, [("request", "http://x.example/?a=b&c=d"), ("src", "192.0.2.1"), ("msg", "one two\\=three"), ("act", "")]);
+        assert_eq!(
+            p,
+            [("request", "http://x.example/?a=b&c=d"), ("src", "192.0.2.1"), ("msg", "one two\\=three"), ("act", "")]
+        );
     }
 
     #[test]

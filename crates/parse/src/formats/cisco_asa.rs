@@ -134,7 +134,9 @@ fn read<'a>(number: u32, message: &'a str, told: &mut Told<'a>) {
     if message.starts_with("Group = ") || message.starts_with("IP = ") || message.starts_with("Username = ") {
         return assignments(message, told);
     }
-    if !first_fit(&["Group {g} User {u} IP {S} {r}"], message, told, false) && first_fit(forms::ANY, message, told, true) {
+    if !first_fit(&["Group {g} User {u} IP {S} {r}"], message, told, false)
+        && first_fit(forms::ANY, message, told, true)
+    {
         let named = |w: &&str| ["tcp", "udp", "icmp"].iter().any(|p| w.eq_ignore_ascii_case(p));
         if let Some(proto) = message.split(' ').take(ANY_WORDS).find(named) {
             told.values.push((b'p', proto));
@@ -439,7 +441,10 @@ fn write_value(event: &mut Event, place: u8, value: &str) {
         b'u' => net::set_user(event, bare.strip_prefix("LOCAL\\").unwrap_or(bare)),
         b'U' => event.set(F::DstUser, bare),
         b'g' => event.set(F::Group, bare),
-        b'i' => event.set(F::InIface, value.split([' ', ',', '.']).next().map_or(value, |w| if value.contains(' ') { w } else { value })),
+        b'i' => event.set(
+            F::InIface,
+            value.split([' ', ',', '.']).next().map_or(value, |w| if value.contains(' ') { w } else { value }),
+        ),
         b'R' => event.set(F::Rule, bare),
         b'A' => event.set(F::Action, bare),
         b'r' if !value.starts_with('(') => event.set(F::Reason, reason(value)),
@@ -517,19 +522,31 @@ fn judge(event: &mut Event, number: u32, message: &str) {
         111_001..=111_007 => (C::Config, A::Update, S::Unknown),
         111_008..=111_010 => (C::Config, if number == 111_009 { A::Read } else { A::Update }, S::Success),
         113_004 | 113_008 | 113_012 | 113_039 => (C::Authentication, A::Open, S::Success),
-        113_005 | 113_006 | 113_013 | 113_015..=113_017 | 113_021 | 113_029..=113_038 => (C::Authentication, A::Open, S::Failure),
+        113_005 | 113_006 | 113_013 | 113_015..=113_017 | 113_021 | 113_029..=113_038 => {
+            (C::Authentication, A::Open, S::Failure)
+        }
         113_019 => (C::Tunnel, A::Close, S::Success),
         113_042 => (C::Network, A::Deny, S::Failure),
         113_000..=113_999 => (C::Authentication, A::Unknown, S::Unknown),
-        302_014 | 302_016 | 302_018 | 302_021 | 302_023 | 302_025 | 302_027 | 302_304 | 302_306 => (C::Network, A::Close, S::Success),
+        302_014 | 302_016 | 302_018 | 302_021 | 302_023 | 302_025 | 302_027 | 302_304 | 302_306 => {
+            (C::Network, A::Close, S::Success)
+        }
         302_000..=302_999 | 805_001 | 805_002 => (C::Network, A::Allow, S::Success),
         303_002 => (C::File, if message.contains(" Stored ") { A::Create } else { A::Read }, S::Success),
         304_001 => (C::Http, A::Allow, S::Success),
         304_002 => (C::Http, A::Deny, S::Failure),
         305_005 | 305_006 | 305_013 => (C::Network, A::Deny, S::Failure),
         305_000..=305_999 | 609_001 | 609_002 | 607_001 | 608_001 => (C::Network, A::Allow, S::Success),
-        313_000..=313_999 | 710_003..=710_006 | 401_004 | 418_001 | 419_001 | 410_001 | 434_002 | 500_003..=500_005
-        | 507_003 | 322_001 => (C::Network, A::Deny, S::Failure),
+        313_000..=313_999
+        | 710_003..=710_006
+        | 401_004
+        | 418_001
+        | 419_001
+        | 410_001
+        | 434_002
+        | 500_003..=500_005
+        | 507_003
+        | 322_001 => (C::Network, A::Deny, S::Failure),
         315_004 | 315_011..=315_013 => (C::Ssh, A::Close, S::Unknown),
         338_000..=338_999 => (C::Finding, if message.contains("dropped") { A::Deny } else { A::Detect }, S::Unknown),
         400_000..=400_999 | 733_100..=733_105 | 420_000..=420_999 => (C::Finding, A::Detect, S::Unknown),
@@ -559,7 +576,9 @@ fn judge(event: &mut Event, number: u32, message: &str) {
         725_000..=725_999 => (C::Network, A::Open, S::Unknown),
         746_000..=746_999 => (C::Authentication, A::Unknown, S::Unknown),
         _ if message.starts_with("Deny ") || message.contains("denied") => (C::Network, A::Deny, S::Failure),
-        _ if event.get(Field::SrcIp).is_some() && event.get(Field::DstIp).is_some() => (C::Network, A::Unknown, S::Unknown),
+        _ if event.get(Field::SrcIp).is_some() && event.get(Field::DstIp).is_some() => {
+            (C::Network, A::Unknown, S::Unknown)
+        }
         _ => (C::System, A::Unknown, S::Unknown),
     };
     (event.class, event.activity, event.status) = (class, activity, status);
@@ -616,7 +635,10 @@ mod tests {
     #[test]
     fn endpoints_in_every_way() {
         let e = endpoint("outside:192.0.2.3/80 (198.51.100.3/8080)(LOCAL\\kim, 12)");
-        assert_eq!((e.interface, e.host, e.port, e.nat, e.nat_port, e.user), ("outside", "192.0.2.3", "80", "198.51.100.3", "8080", "LOCAL\\kim"));
+        assert_eq!(
+            (e.interface, e.host, e.port, e.nat, e.nat_port, e.user),
+            ("outside", "192.0.2.3", "80", "198.51.100.3", "8080", "LOCAL\\kim")
+        );
         let e = endpoint("dmz:2001:db8::5/443");
         assert_eq!((e.interface, e.host, e.port), ("dmz", "2001:db8::5", "443"));
         let e = endpoint("inside:web-1/443(9999:tag)");

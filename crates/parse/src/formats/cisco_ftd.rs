@@ -24,10 +24,20 @@ impl Format for CiscoFtd {
         match mark(line.text) {
             Some(_) => 96,
             None if list_start(line.text).is_some() => 85,
+            None if line.header.as_ref().is_some_and(|h| h.app.is_some()) && Audit::of(line.body).is_some() => 60,
             None => 0,
         }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
+        event.set(Field::Vendor, "Cisco");
+        event.set(Field::Product, "Firepower");
+        event.forgeable = net::OUTSIDERS_TEXT;
+        if let Some(audit) =
+            Audit::of(line.body).filter(|_| mark(line.text).is_none() && list_start(line.text).is_none())
+        {
+            audit.write(event);
+            return Ok(());
+        }
         let list = match mark(line.text) {
             Some((level, number, list)) => {
                 event.set(Field::EventCode, number);
@@ -36,15 +46,13 @@ impl Format for CiscoFtd {
             }
             None => list_start(line.text).ok_or(Unread::because("no Key: value list of a Firepower"))?,
         };
-        event.set(Field::Vendor, "Cisco");
-        event.set(Field::Product, "Firepower");
-        event.forgeable = net::OUTSIDERS_TEXT;
         cisco_asa::own_header(event, line);
-        let (mut first_packet, mut protocol) = ("", "");
+        let (mut first_packet, mut protocol, mut host) = ("", "", "");
         for (key, value) in pairs(list) {
             match key {
                 "FirstPacketSecond" => first_packet = value,
                 "ApplicationProtocol" => protocol = value,
+                "ReferencedHost" => host = value,
                 _ => {}
             }
             take(event, key, value);
@@ -52,8 +60,9 @@ impl Format for CiscoFtd {
         if !first_packet.is_empty() {
             when::set(event, first_packet, line.context);
         }
-        // the client program says more than its protocol
+        // the client program says more than its protocol, the URL than the host it refers to
         event.set(Field::App, protocol);
+        event.set(Field::Domain, host);
         net::set_sums(event);
         judge(event);
         Ok(())
@@ -120,7 +129,6 @@ fn key_length(text: &str) -> Option<usize> {
 #[derive(Clone, Copy)]
 enum Key {
     Is(Field),
-    Also(Field),
     User,
     Url,
     Proto,
@@ -131,7 +139,8 @@ enum Key {
 
 static KEYS: LazyLock<Names<Key>> = LazyLock::new(|| {
     use Field as F;
-    use Key::{Also, Is};
+    use Key::Is;
+    #[rustfmt::skip]
     const LIST: &[(&str, Key)] = &[
         ("SrcIP", Is(F::SrcIp)), ("DstIP", Is(F::DstIp)), ("InitiatorIP", Is(F::SrcIp)), ("ResponderIP", Is(F::DstIp)),
         ("SrcPort", Is(F::SrcPort)), ("DstPort", Is(F::DstPort)), ("InitiatorPort", Is(F::SrcPort)), ("ResponderPort", Is(F::DstPort)),
@@ -143,8 +152,8 @@ static KEYS: LazyLock<Names<Key>> = LazyLock::new(|| {
         ("ResponderPackets", Is(F::PacketsIn)), ("InitiatorBytes", Is(F::BytesOut)), ("ResponderBytes", Is(F::BytesIn)),
         ("NAT_InitiatorIP", Is(F::SrcNatIp)), ("NAT_InitiatorPort", Is(F::SrcNatPort)), ("NAT_ResponderIP", Is(F::DstNatIp)),
         ("NAT_ResponderPort", Is(F::DstNatPort)), ("DNSQuery", Is(F::Domain)), ("DNSRecordType", Key::Skip),
-        ("DNSResponseType", Is(F::DnsRcode)), ("URL", Key::Url), ("URI", Key::Url), ("HTTP_URI", Key::Url), ("HTTPResponse", Is(F::HttpStatus)),
-        ("ReferencedHost", Also(F::Domain)), ("HTTP_Hostname", Is(F::Domain)), ("HTTPReferer", Is(F::Referer)), ("UserAgent", Is(F::UserAgent)),
+        ("DNSResponseType", Key::Skip), ("URL", Key::Url), ("URI", Key::Url), ("HTTP_URI", Key::Url), ("HTTPResponse", Is(F::HttpStatus)),
+        ("ReferencedHost", Key::Skip), ("HTTP_Hostname", Is(F::Domain)), ("HTTPReferer", Is(F::Referer)), ("UserAgent", Is(F::UserAgent)),
         ("FileName", Is(F::File)), ("FileSHA256", Is(F::Sha256)), ("FilePolicy", Is(F::Rule)), ("ThreatName", Is(F::Signature)),
         ("Message", Is(F::Signature)), ("SID", Is(F::SignatureId)), ("Classification", Is(F::Category)), ("Priority", Key::Severity),
         ("EventPriority", Key::Severity), ("ConnectionID", Is(F::Session)), ("Hostname", Is(F::Host)), ("FirstPacketSecond", Key::Skip),
@@ -166,12 +175,10 @@ fn take(event: &mut Event, key: &str, value: &str) {
                 event.forgeable.insert(Field::SrcIp);
             }
         }
-        Some(Key::Also(f)) => {
-            event.add_extra(key, value);
-            event.set_text(f, value);
-        }
         // said where nobody logged in
-        Some(Key::User) if matches!(value, "No Authentication Required" | "Unknown" | "Not Found") => event.add_extra(key, value),
+        Some(Key::User) if matches!(value, "No Authentication Required" | "Unknown" | "Not Found") => {
+            event.add_extra(key, value)
+        }
         Some(Key::User) => net::set_user(event, value),
         Some(Key::Url) => net::set_url(event, value),
         Some(Key::Proto) => net::set_proto(event, value),
@@ -187,9 +194,11 @@ fn take(event: &mut Event, key: &str, value: &str) {
         }
         Some(Key::Skip) => {
             event.add_extra(key, value);
-            // `a host address`, or the type's own letters
-            if key == "DNSRecordType" {
-                event.set(Field::DnsType, dns_type(value));
+            match key {
+                // `a host address`, or the type's own letters
+                "DNSRecordType" => event.set(Field::DnsType, dns_type(value)),
+                "DNSResponseType" => event.set(Field::DnsRcode, dns_rcode(value)),
+                _ => {}
             }
         }
     }
@@ -209,11 +218,65 @@ fn dns_type(text: &str) -> &str {
     }
 }
 
+fn dns_rcode(text: &str) -> &str {
+    match text {
+        "No Error" => "NOERROR",
+        "Format Error" => "FORMERR",
+        "Server Failure" => "SERVFAIL",
+        "Non-Existent Domain" => "NXDOMAIN",
+        "Not Implemented" => "NOTIMP",
+        "Query Refused" => "REFUSED",
+        t => t,
+    }
+}
+
+/// `center: admin@192.0.2.7, System > Configuration, Page View`: what people did on the defense center.
+struct Audit<'a> {
+    center: &'a str,
+    user: &'a str,
+    from: &'a str,
+    what: &'a str,
+}
+
+impl<'a> Audit<'a> {
+    fn of(body: &'a str) -> Option<Self> {
+        let (center, rest) = body.split_once(": ")?;
+        let (who, what) = rest.split_once(", ")?;
+        let (user, from) = who.rsplit_once('@')?;
+        let name = |t: &str| !t.is_empty() && t.len() <= 255 && !t.contains([' ', '=', '"']);
+        let place = Field::SrcIp.read(from).is_some() || matches!(from, "localhost" | "Default User IP");
+        (name(center) && name(user) && place && what.contains(", ")).then_some(Self { center, user, from, what })
+    }
+
+    fn write(&self, event: &mut Event) {
+        event.set(Field::Host, self.center);
+        net::set_user(event, self.user);
+        if let Some(address) = Field::SrcIp.read(self.from) {
+            event.set(Field::SrcIp, address);
+        }
+        event.set(Field::Message, self.what);
+        let what = self.what.to_ascii_lowercase();
+        (event.class, event.activity) = if what.starts_with("login") {
+            (Class::Authentication, Activity::Open)
+        } else if what.starts_with("logout") {
+            (Class::Authentication, Activity::Close)
+        } else if what.contains("page view") || what.contains(", view") {
+            (Class::Config, Activity::Read)
+        } else {
+            (Class::Config, Activity::Update)
+        };
+        event.status = if what.contains("fail") || what.contains("denied") { Status::Failure } else { Status::Success };
+    }
+}
+
 fn judge(event: &mut Event) {
     let action = event.text(Field::Action).unwrap_or("").to_ascii_lowercase();
-    let blocked = action.contains("block") || action.contains("drop") || action.contains("deny") || action.contains("reset");
+    let blocked =
+        action.contains("block") || action.contains("drop") || action.contains("deny") || action.contains("reset");
     let number = event.text(Field::EventCode).unwrap_or("").to_owned();
-    let finding = matches!(number.as_str(), "430001" | "430005") || event.get(Field::SignatureId).is_some() || event.get(Field::Signature).is_some();
+    let finding = matches!(number.as_str(), "430001" | "430005")
+        || event.get(Field::SignatureId).is_some()
+        || event.get(Field::Signature).is_some();
     event.class = if finding {
         Class::Finding
     } else if event.get(Field::DnsType).is_some() {
@@ -242,7 +305,8 @@ fn judge(event: &mut Event) {
         event.severity = Severity::Medium;
     }
     // an answered connection that carried a request or a file; packets alone may be SYNs and their answers
-    let content = event.get(Field::Url).is_some() || event.get(Field::File).is_some() || event.get(Field::HttpStatus).is_some();
+    let content =
+        event.get(Field::Url).is_some() || event.get(Field::File).is_some() || event.get(Field::HttpStatus).is_some();
     if net::is_tcp(event) && content && !event.forgeable.has(Field::SrcIp) && event.get(Field::SrcIp).is_some() {
         event.evidence = Evidence::Handshake;
     }
@@ -254,10 +318,17 @@ mod tests {
 
     #[test]
     fn commas_in_values_are_kept() {
-        let p = pairs("SrcIP: 192.0.2.1, UserAgent: A (KHTML, like Gecko) B, Endpoint Profile: Invalid ID, URL: http://x/a,b");
+        let p = pairs(
+            "SrcIP: 192.0.2.1, UserAgent: A (KHTML, like Gecko) B, Endpoint Profile: Invalid ID, URL: http://x/a,b",
+        );
         assert_eq!(
             p,
-            [("SrcIP", "192.0.2.1"), ("UserAgent", "A (KHTML, like Gecko) B"), ("Endpoint Profile", "Invalid ID"), ("URL", "http://x/a,b")]
+            [
+                ("SrcIP", "192.0.2.1"),
+                ("UserAgent", "A (KHTML, like Gecko) B"),
+                ("Endpoint Profile", "Invalid ID"),
+                ("URL", "http://x/a,b")
+            ]
         );
     }
 }

@@ -37,9 +37,23 @@ impl Format for Fortigate {
         };
         match device {
             95 => 95,
-            _ if !has("subtype=") => if has("date=") && has(" desc=") && has(" msg=") { 40 } else { 0 },
+            _ if !has("subtype=") => {
+                if has("date=") && has(" desc=") && has(" msg=") {
+                    40
+                } else {
+                    0
+                }
+            }
             50 => 50,
-            _ if has("logid=") || has("log_id=") => if device > 0 { 85 } else if has("vd=") { 90 } else { 70 },
+            _ if has("logid=") || has("log_id=") => {
+                if device > 0 {
+                    85
+                } else if has("vd=") {
+                    90
+                } else {
+                    70
+                }
+            }
             _ => device.min(60),
         }
     }
@@ -121,10 +135,11 @@ enum Key {
 static KEYS: LazyLock<Names<Key>> = LazyLock::new(|| {
     use Field as F;
     use Key::{Also, Is};
+    #[rustfmt::skip]
     const LIST: &[(&str, Key)] = &[
         ("srcip", Is(F::SrcIp)), ("src", Is(F::SrcIp)), ("srcport", Is(F::SrcPort)), ("src_port", Is(F::SrcPort)),
         ("srcintf", Is(F::InIface)), ("src_int", Is(F::InIface)), ("srcname", Is(F::SrcHost)),
-        ("src_name", Is(F::SrcHost)), ("srcmac", Is(F::SrcMac)), ("stamac", Is(F::SrcMac)),
+        ("src_name", Is(F::SrcHost)), ("srcmac", Is(F::SrcMac)), ("mac", Is(F::SrcMac)), ("stamac", Is(F::SrcMac)),
         ("srccountry", Is(F::SrcCountry)), ("src_country", Is(F::SrcCountry)), ("transip", Is(F::SrcNatIp)),
         ("tran_sip", Is(F::SrcNatIp)), ("transport", Is(F::SrcNatPort)), ("tran_sport", Is(F::SrcNatPort)),
         ("dstip", Is(F::DstIp)), ("dst", Is(F::DstIp)), ("dstport", Is(F::DstPort)), ("dst_port", Is(F::DstPort)),
@@ -301,7 +316,8 @@ pub(crate) fn finish(event: &mut Event, facts: &Facts<'_>) {
     event.set_text(Field::Subtype, &facts.subtype);
     event.set_text(Field::SourceSeverity, if facts.level.is_empty() { &facts.severity } else { &facts.level });
     event.set_text(Field::Signature, &facts.log_desc);
-    let action = if facts.action.is_empty() && !facts.event_type.is_empty() { &facts.event_type } else { &facts.action };
+    let action =
+        if facts.action.is_empty() && !facts.event_type.is_empty() { &facts.event_type } else { &facts.action };
     let action = if action.is_empty() && facts.kind == "traffic" { &facts.status } else { action };
     event.set_text(Field::Action, action);
     if !is_nothing(&facts.service) {
@@ -309,8 +325,14 @@ pub(crate) fn finish(event: &mut Event, facts: &Facts<'_>) {
         event.add_extra("service", &facts.service);
     }
     for (name, value) in [
-        ("eventtype", &facts.event_type), ("severity", &facts.severity), ("crlevel", &facts.reputation), ("ui", &facts.ui), ("method", &facts.method),
-        ("tunneltype", &facts.tunnel_type), ("role", &facts.role), ("ip", &facts.any_ip),
+        ("eventtype", &facts.event_type),
+        ("severity", &facts.severity),
+        ("crlevel", &facts.reputation),
+        ("ui", &facts.ui),
+        ("method", &facts.method),
+        ("tunneltype", &facts.tunnel_type),
+        ("role", &facts.role),
+        ("ip", &facts.any_ip),
     ] {
         if !value.is_empty() {
             event.add_extra(name, value);
@@ -322,20 +344,26 @@ pub(crate) fn finish(event: &mut Event, facts: &Facts<'_>) {
         event.set(Field::Rule, id.as_str());
     }
     event.severity = severity(facts);
-    event.forgeable = net::OUTSIDERS_TEXT;
+    event.forgeable = event.forgeable.union(net::OUTSIDERS_TEXT);
     match &*facts.kind {
         "traffic" => traffic(event, facts),
         "event" => happening(event, facts),
-        "utm" | "ips" | "virus" | "webfilter" | "app-ctrl" | "dlp" | "emailfilter" | "anomaly" | "voip" | "dns" | "ssh"
-        | "ssl" | "waf" | "attack" | "content" | "cifs" | "icap" | "file-filter" | "sctp-filter" | "forti-switch"
-        | "virtual-patch" | "ztna" | "gtp" => inspected(event, facts),
+        "utm" | "ips" | "virus" | "webfilter" | "app-ctrl" | "dlp" | "emailfilter" | "anomaly" | "voip" | "dns"
+        | "ssh" | "ssl" | "waf" | "attack" | "content" | "cifs" | "icap" | "file-filter" | "sctp-filter"
+        | "forti-switch" | "virtual-patch" | "ztna" | "gtp" => inspected(event, facts),
         _ => {
-            event.class = if event.get(Field::SrcIp).is_some() && event.get(Field::DstIp).is_some() { Class::Network } else { Class::System };
+            event.class = if event.get(Field::SrcIp).is_some() && event.get(Field::DstIp).is_some() {
+                Class::Network
+            } else {
+                Class::System
+            };
             event.activity = activity(action);
         }
     }
     if facts.second_source {
         event.forgeable.insert(Field::SrcIp);
+    }
+    if event.forgeable.has(Field::SrcIp) {
         event.evidence = Evidence::None;
     }
 }
@@ -376,10 +404,23 @@ fn severity(facts: &Facts<'_>) -> Severity {
 fn activity(action: &str) -> Activity {
     match action {
         "accept" | "close" | "timeout" | "client-rst" | "server-rst" | "ip-conn" | "start" | "pass" | "passthrough"
-        | "permit" | "allow" | "allowed" | "monitored" | "monitor" | "exempt" | "bypass" | "log-only" | "redirected"
-        | "passed" | "dns" => Activity::Allow,
-        "deny" | "denied" | "block" | "blocked" | "drop" | "dropped" | "reset" | "reset_client" | "reset_server"
-        | "drop_session" | "clear_session" | "reject" | "rejected" | "quarantine" | "blocked_and_quarantined"
+        | "permit" | "allow" | "allowed" | "monitored" | "monitor" | "exempt" | "bypass" | "log-only"
+        | "redirected" | "passed" | "dns" => Activity::Allow,
+        "deny"
+        | "denied"
+        | "block"
+        | "blocked"
+        | "drop"
+        | "dropped"
+        | "reset"
+        | "reset_client"
+        | "reset_server"
+        | "drop_session"
+        | "clear_session"
+        | "reject"
+        | "rejected"
+        | "quarantine"
+        | "blocked_and_quarantined"
         | "violation" => Activity::Deny,
         "detected" | "detect" | "log" | "logged" => Activity::Detect,
         _ => Activity::Unknown,
@@ -422,6 +463,9 @@ fn inspected(event: &mut Event, facts: &Facts<'_>) {
         Activity::Allow if event.class != Class::Finding => Status::Success,
         _ => Status::Unknown,
     };
+    if event.class == Class::Dns && event.activity == Activity::Unknown {
+        event.activity = Activity::Read;
+    }
     if event.class == Class::Finding {
         if event.activity != Activity::Deny {
             event.activity = Activity::Detect;
@@ -431,8 +475,10 @@ fn inspected(event: &mut Event, facts: &Facts<'_>) {
         }
     }
     // these read a request, a mail or a file, which takes a connection; a packet signature alone does not
-    let read_content = matches!(what, "webfilter" | "virus" | "dlp" | "emailfilter" | "ssh" | "ssl" | "waf" | "file-filter" | "icap" | "cifs")
-        || (matches!(what, "ips" | "app-ctrl") && event.get(Field::Url).is_some());
+    let read_content = matches!(
+        what,
+        "webfilter" | "virus" | "dlp" | "emailfilter" | "ssh" | "ssl" | "waf" | "file-filter" | "icap" | "cifs"
+    ) || (matches!(what, "ips" | "app-ctrl") && event.get(Field::Url).is_some());
     if read_content && net::is_tcp(event) {
         event.evidence = Evidence::Handshake;
     }
@@ -462,8 +508,13 @@ fn happening(event: &mut Event, facts: &Facts<'_>) {
             };
             event.status = Status::Success;
         }
+        _ if desc.contains("dhcp") => event.class = Class::Dhcp,
         _ => {
-            event.class = if desc.contains("config") && (desc.contains("chang") || desc.contains("attribute")) { Class::Config } else { Class::System };
+            event.class = if desc.contains("config") && (desc.contains("chang") || desc.contains("attribute")) {
+                Class::Config
+            } else {
+                Class::System
+            };
             event.activity = if event.class == Class::Config { Activity::Update } else { Activity::Unknown };
         }
     }
@@ -476,7 +527,9 @@ fn happening(event: &mut Event, facts: &Facts<'_>) {
 fn outcome(status: &str) -> Option<Status> {
     Some(match status {
         "success" | "succeeded" | "logon" | "up" | "connected" | "authenticated" => Status::Success,
-        "failed" | "failure" | "fail" | "error" | "deny" | "denied" | "timed_out" | "negotiate_error" => Status::Failure,
+        "failed" | "failure" | "fail" | "error" | "deny" | "denied" | "timed_out" | "negotiate_error" => {
+            Status::Failure
+        }
         _ => return None,
     })
 }
@@ -490,8 +543,8 @@ enum Login {
 impl Login {
     fn of(action: &str, desc: &str, subtype: &str) -> Option<Self> {
         Some(match action {
-            "login" | "ssl-login-fail" | "auth-logon" | "fsso-logon" | "authentication" | "rsso-logon" | "ntlm-auth"
-            | "ssl-web-pass" => Self::In,
+            "login" | "ssl-login-fail" | "auth-logon" | "fsso-logon" | "authentication" | "rsso-logon"
+            | "ntlm-auth" | "ssl-web-pass" => Self::In,
             "tunnel-up" if desc.contains("ssl") => Self::In,
             "logout" | "auth-logout" | "fsso-logoff" | "rsso-logoff" | "auth-timeout" => Self::Out,
             _ if desc.contains("login") || desc.contains("admin authentication") => Self::In,
@@ -507,7 +560,8 @@ impl Login {
 fn authentication(event: &mut Event, facts: &Facts<'_>, login: Login, action: &str, desc: &str) {
     event.class = Class::Authentication;
     event.activity = if login == Login::In { Activity::Open } else { Activity::Close };
-    let failed = action.contains("fail") || desc.contains("fail") || desc.contains("disabled") || desc.contains("lockout");
+    let failed =
+        action.contains("fail") || desc.contains("fail") || desc.contains("disabled") || desc.contains("lockout");
     event.status = match outcome(&facts.status) {
         Some(s) => s,
         None if failed => Status::Failure,

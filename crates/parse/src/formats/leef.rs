@@ -24,8 +24,10 @@ impl Format for Leef {
         if start_of(line.body).or_else(|| start_of(line.text)).is_some() { 80 } else { 0 }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
-        let (version, text) = start_of(line.body).or_else(|| start_of(line.text)).ok_or(Unread::because("no LEEF header"))?;
-        let header = Header::read(version, text).ok_or(Unread::because("the LEEF header has fewer than four fields"))?;
+        let (version, text) =
+            start_of(line.body).or_else(|| start_of(line.text)).ok_or(Unread::because("no LEEF header"))?;
+        let header =
+            Header::read(version, text).ok_or(Unread::because("the LEEF header has fewer than four fields"))?;
         let mut time = Time::default();
         event.set(Field::Vendor, header.vendor);
         event.set(Field::Product, header.product);
@@ -70,7 +72,8 @@ enum Delimiter<'a> {
 impl<'a> Header<'a> {
     fn read(version: &str, text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(5, '|');
-        let (vendor, product, product_version, event_id) = (parts.next()?.trim(), parts.next()?.trim(), parts.next()?.trim(), parts.next()?.trim());
+        let (vendor, product, product_version, event_id) =
+            (parts.next()?.trim(), parts.next()?.trim(), parts.next()?.trim(), parts.next()?.trim());
         let rest = parts.next().unwrap_or("");
         let (named, attributes) = if version.starts_with('2') {
             match rest.split_once('|') {
@@ -141,6 +144,7 @@ enum Key {
 static KEYS: LazyLock<Names<Key>> = LazyLock::new(|| {
     use Field as F;
     use Key::Is;
+    #[rustfmt::skip]
     const LIST: &[(&str, Key)] = &[
         ("src", Is(F::SrcIp)), ("dst", Is(F::DstIp)), ("srcPort", Is(F::SrcPort)), ("dstPort", Is(F::DstPort)),
         ("proto", Key::Proto), ("usrName", Key::User), ("accountName", Is(F::DstUser)), ("srcMAC", Is(F::SrcMac)),
@@ -241,7 +245,11 @@ fn finish(event: &mut Event, header: &Header<'_>) {
         if event.get(Field::Action).is_none() {
             event.set(Field::Action, header.event_id);
         }
-        return panos::judge(event, &|_| "", &kind, &subtype);
+        panos::judge(event, &|_| "", &kind, &subtype);
+        if event.forgeable.has(Field::SrcIp) {
+            event.evidence = Evidence::None;
+        }
+        return;
     }
     let said = format!("{} {} {}", header.event_id, event.text(Field::Category).unwrap_or(""), header.product);
     cef::guess(event, &said);

@@ -64,7 +64,8 @@ fn start_of(text: &str) -> Option<&str> {
         let rest = text.get(start..)?;
         let kind = rest.split(',').nth(TYPE_COLUMN)?;
         let time = rest.split(',').nth(1)?;
-        let time_like = time.is_empty() || (time.len() >= 10 && time.as_bytes().first().is_some_and(u8::is_ascii_digit));
+        let time_like =
+            time.is_empty() || (time.len() >= 10 && time.as_bytes().first().is_some_and(u8::is_ascii_digit));
         (columns::is_type(kind) && time_like).then_some(rest)
     })
 }
@@ -179,10 +180,11 @@ fn outcome(word: &str) -> Status {
 
 fn verdict(action: &str) -> Activity {
     match action {
-        "allow" | "alert" | "continue" | "allow-hotspot" | "forward" | "wildfire-upload-success" | "override" => Activity::Allow,
-        "deny" | "drop" | "drop-packet" | "drop-all-packets" | "drop-icmp" | "reset-client" | "reset-server" | "reset-both"
-        | "reset both" | "block" | "block-url" | "block-ip" | "block-continue" | "block-override" | "random-drop"
-        | "sinkhole" | "syncookie-sent" | "override-lockout" => Activity::Deny,
+        "allow" | "alert" | "continue" | "allow-hotspot" | "forward" | "wildfire-upload-success" | "override" => {
+            Activity::Allow
+        }
+        "deny" | "sinkhole" | "random-drop" | "syncookie-sent" | "override-lockout" => Activity::Deny,
+        a if ["drop", "reset", "block"].iter().any(|w| a.starts_with(w)) => Activity::Deny,
         _ => Activity::Unknown,
     }
 }
@@ -278,9 +280,11 @@ fn threat<'a>(event: &mut Event, value: &dyn Fn(&str) -> &'a str, subtype: &str)
     }
     set_digest(event, value("filedigest"));
     // content was read off the stream; a packet or scan signature needs no connection
-    let read_content = matches!(subtype, "url" | "file" | "virus" | "data" | "wildfire" | "wildfire-virus" | "ml-virus" | "dlp");
+    let read_content =
+        matches!(subtype, "url" | "file" | "virus" | "data" | "wildfire" | "wildfire-virus" | "ml-virus" | "dlp");
     // what a server sends back stands as the source, and it was asked for it
-    if tcp && (read_content || (threat_of_stream(subtype) && event.text(Field::Direction) == Some("server-to-client"))) {
+    if tcp && (read_content || (threat_of_stream(subtype) && event.text(Field::Direction) == Some("server-to-client")))
+    {
         event.evidence = Evidence::Handshake;
     }
 }
@@ -322,7 +326,8 @@ fn globalprotect<'a>(event: &mut Event, value: &dyn Fn(&str) -> &'a str) {
     let stage = value("stage");
     // the address the gateway sees; the private one is what it gave the client
     for name in ["public_ip", "public_ipv6"] {
-        if let Some(address) = Field::SrcIp.read(value(name)).filter(|a| a.as_ip().is_some_and(|a| !a.is_unspecified())) {
+        if let Some(address) = Field::SrcIp.read(value(name)).filter(|a| a.as_ip().is_some_and(|a| !a.is_unspecified()))
+        {
             event.set(Field::SrcNatIp, address.clone());
             event.set(Field::SrcIp, address);
         }
@@ -331,7 +336,8 @@ fn globalprotect<'a>(event: &mut Event, value: &dyn Fn(&str) -> &'a str) {
         event.set(Field::Host, value("machinename"));
     }
     let id = event.text(Field::EventCode).unwrap_or("").to_owned();
-    event.class = if matches!(stage, "login" | "before-login" | "logout") || id.contains("auth") || id.contains("login") {
+    event.class = if matches!(stage, "login" | "before-login" | "logout") || id.contains("auth") || id.contains("login")
+    {
         Class::Authentication
     } else {
         Class::Tunnel
@@ -339,7 +345,8 @@ fn globalprotect<'a>(event: &mut Event, value: &dyn Fn(&str) -> &'a str) {
     event.activity = if stage == "logout" || id.contains("logout") { Activity::Close } else { Activity::Open };
     event.status = outcome(value("status"));
     // the portal or gateway answered it over TLS
-    if event.get(Field::SrcIp).is_some() && event.class == Class::Authentication && matches!(stage, "login" | "logout") {
+    if event.get(Field::SrcIp).is_some() && event.class == Class::Authentication && matches!(stage, "login" | "logout")
+    {
         event.evidence = Evidence::Handshake;
     }
 }
@@ -357,7 +364,13 @@ fn system<'a>(event: &mut Event, value: &dyn Fn(&str) -> &'a str, subtype: &str)
         || lower.contains("failed authentication")
         || lower.contains("authenticated for user");
     let logout = lower.contains(" logged out");
-    if !(login || logout) || (subtype != "auth" && subtype != "general" && subtype != "globalprotect" && subtype != "global-protect" && subtype != "sslvpn") {
+    if !(login || logout)
+        || (subtype != "auth"
+            && subtype != "general"
+            && subtype != "globalprotect"
+            && subtype != "global-protect"
+            && subtype != "sslvpn")
+    {
         if matches!(subtype, "vpn" | "ras" | "sslvpn") {
             event.class = Class::Tunnel;
             event.status = if failed { Status::Failure } else { Status::Unknown };

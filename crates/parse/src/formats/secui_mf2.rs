@@ -128,7 +128,9 @@ impl<'a> Frame<'a> {
         let kind = self.kind;
         orders::ORDERS
             .iter()
-            .filter(|(k, _)| *k == kind || (kind == "ips_ddos_domain_traffic" && k.starts_with("ips_ddos_domain_traffic_")))
+            .filter(|(k, _)| {
+                *k == kind || (kind == "ips_ddos_domain_traffic" && k.starts_with("ips_ddos_domain_traffic_"))
+            })
             .map(|(_, order)| *order)
             // the first of equals: newer versions stand first
             .max_by_key(|order| (fit(order, cuts), std::cmp::Reverse(order.len())))
@@ -142,7 +144,8 @@ fn fit(order: &str, cuts: &[&str]) -> i32 {
     for (i, name) in order.split(' ').enumerate() {
         names += 1;
         let Some(value) = cuts.get(i).map(|v| v.trim()).filter(|v| !v.is_empty() && *v != "-") else { continue };
-        let is_time = value.len() >= 19 && value.as_bytes().get(4) == Some(&b'-') && value.as_bytes().get(13) == Some(&b':');
+        let is_time =
+            value.len() >= 19 && value.as_bytes().get(4) == Some(&b'-') && value.as_bytes().get(13) == Some(&b':');
         let right = match name {
             "time" | "start_time" | "end_time" => is_time,
             _ if is_time => false,
@@ -150,7 +153,9 @@ fn fit(order: &str, cuts: &[&str]) -> i32 {
                 Some(FieldKind::Ip) => Field::SrcIp.read(value).is_some(),
                 Some(FieldKind::Int) => value.bytes().all(|b| b.is_ascii_digit()),
                 // a bare address is no name
-                Some(FieldKind::Text) if matches!(name, "machine_name" | "attack_name" | "protocol" | "action") => Field::SrcIp.read(value).is_none(),
+                Some(FieldKind::Text) if matches!(name, "machine_name" | "attack_name" | "protocol" | "action") => {
+                    Field::SrcIp.read(value).is_none()
+                }
                 _ => continue,
             },
         };
@@ -252,7 +257,10 @@ fn attack(event: &mut Event, value: &str) {
 
 /// Statistics, as opposed to things that happened.
 fn is_count(kind: &str) -> bool {
-    kind.contains("_cnt_") || kind.ends_with("_traffic") || kind.starts_with("ips_ddos_domain") || (kind.starts_with("mng_") && !kind.starts_with("mng_blacklist") && kind != "mng_iap_interworking")
+    kind.contains("_cnt_")
+        || kind.ends_with("_traffic")
+        || kind.starts_with("ips_ddos_domain")
+        || (kind.starts_with("mng_") && !kind.starts_with("mng_blacklist") && kind != "mng_iap_interworking")
 }
 
 fn judge(event: &mut Event, kind: &str) {
@@ -261,7 +269,8 @@ fn judge(event: &mut Event, kind: &str) {
     let outcome = event.text(Field::Outcome).unwrap_or("").to_ascii_lowercase();
     let status = if ["fail", "deny", "reject", "error", "실패", "거부"].iter().any(|w| outcome.contains(w)) {
         Status::Failure
-    } else if ["succ", "ok", "allow", "permit", "성공", "허용"].iter().any(|w| outcome.contains(w)) || outcome == "200" {
+    } else if ["succ", "ok", "allow", "permit", "성공", "허용"].iter().any(|w| outcome.contains(w)) || outcome == "200"
+    {
         Status::Success
     } else {
         Status::Unknown
@@ -269,18 +278,31 @@ fn judge(event: &mut Event, kind: &str) {
     let verdict = if stopped { Activity::Deny } else { Activity::Detect };
     (event.class, event.activity, event.status) = match kind {
         "fw4_allow" | "fw6_allow" | "nat_session" => (Class::Network, Activity::Allow, Status::Success),
-        "fw4_deny" | "fw6_deny" | "mng_blacklist" | "mng_blacklist_ipv6" => (Class::Network, Activity::Deny, Status::Failure),
+        "fw4_deny" | "fw6_deny" | "mng_blacklist" | "mng_blacklist_ipv6" => {
+            (Class::Network, Activity::Deny, Status::Failure)
+        }
         "app_act_ssl4_session" | "app_act_ssl6_session" => (Class::Network, Activity::Close, status),
-        "ips_ddos_detect" | "ips_ddos_incident" | "mng_iap_interworking" | "mng_zombie_pc_solution" | "app_act_antivirus"
-        | "app_act_webserver_protect" | "app_act_apt_malware" | "app_act_dlp_detect" | "app_act_control_detect" => {
+        "ips_ddos_detect"
+        | "ips_ddos_incident"
+        | "mng_iap_interworking"
+        | "mng_zombie_pc_solution"
+        | "app_act_antivirus"
+        | "app_act_webserver_protect"
+        | "app_act_apt_malware"
+        | "app_act_dlp_detect"
+        | "app_act_control_detect" => {
             event.severity = event.severity.max(Severity::Medium);
             (Class::Finding, verdict, Status::Unknown)
         }
         "app_act_antispam" => (Class::Email, verdict, Status::Unknown),
         "app_act_urlblock" | "app_act_cloud_url_block" => (Class::Http, Activity::Deny, Status::Failure),
-        "app_act_webclient_all" | "app_act_webclient_limit" | "sslvpn_act_access" => (Class::Http, Activity::Allow, status),
+        "app_act_webclient_all" | "app_act_webclient_limit" | "sslvpn_act_access" => {
+            (Class::Http, Activity::Allow, status)
+        }
         "app_act_ftp" => (Class::Network, verdict, Status::Unknown),
-        "fw_act_userauth" | "sslvpn_act_auth" | "sslvpn3_act_auth" => (Class::Authentication, login(&action), login_status(event, status, &action)),
+        "fw_act_userauth" | "sslvpn_act_auth" | "sslvpn3_act_auth" => {
+            (Class::Authentication, login(&action), login_status(event, status, &action))
+        }
         "sslvpn_act_session" => (Class::Tunnel, Activity::Close, Status::Unknown),
         "audit" => (Class::Config, Activity::Update, status),
         k if k.starts_with("vpn_act_") || k.starts_with("sslvpn3_act_") => (Class::Tunnel, Activity::Unknown, status),
@@ -289,9 +311,11 @@ fn judge(event: &mut Event, kind: &str) {
     if kind == "audit" {
         // what was run, or the login itself
         let menu = event.extra("menu_path").unwrap_or("").to_ascii_lowercase();
-        if menu.contains("login") || menu.contains("logout") || menu.contains("로그인") || menu.contains("로그아웃") {
+        if menu.contains("login") || menu.contains("logout") || menu.contains("로그인") || menu.contains("로그아웃")
+        {
             event.class = Class::Authentication;
-            event.activity = if menu.contains("logout") || menu.contains("로그아웃") { Activity::Close } else { Activity::Open };
+            event.activity =
+                if menu.contains("logout") || menu.contains("로그아웃") { Activity::Close } else { Activity::Open };
         }
     }
     if proves(event, kind) {
@@ -322,12 +346,19 @@ fn proves(event: &Event, kind: &str) -> bool {
         return false;
     }
     match kind {
-        "sslvpn_act_auth" | "sslvpn3_act_auth" | "sslvpn_act_access" | "sslvpn3_act_access" | "app_act_webclient_all"
+        "sslvpn_act_auth"
+        | "sslvpn3_act_auth"
+        | "sslvpn_act_access"
+        | "sslvpn3_act_access"
+        | "app_act_webclient_all"
         | "app_act_antivirus" => true,
         "fw4_allow" | "fw6_allow" => {
             let reason = event.text(Field::Reason).unwrap_or("").to_ascii_lowercase();
             let orderly = reason.contains("fin") || reason.contains("normal") || reason.contains("close");
-            orderly && net::is_tcp(event) && net::both_ways(event) && event.int(Field::PacketsOut).is_none_or(|n| n >= 2)
+            orderly
+                && net::is_tcp(event)
+                && net::both_ways(event)
+                && event.int(Field::PacketsOut).is_none_or(|n| n >= 2)
         }
         _ => false,
     }

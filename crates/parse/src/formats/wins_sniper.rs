@@ -17,13 +17,20 @@ impl Format for WinsSniper {
     }
     fn confidence(&self, line: &Line<'_>) -> u8 {
         match parts(line.body).or_else(|| parts(line.text)) {
-            Some((device, rest)) if rest.contains("[Hacker=") => if device.starts_with("SNIPER") { 98 } else { 85 },
+            Some((device, rest)) if rest.contains("[Hacker=") => {
+                if device.starts_with("SNIPER") {
+                    98
+                } else {
+                    85
+                }
+            }
             _ => 0,
         }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
-        let (device, rest) =
-            parts(line.body).or_else(|| parts(line.text)).ok_or(Unread::because("no [device] [Attack_Name=…] of a SNIPER"))?;
+        let (device, rest) = parts(line.body)
+            .or_else(|| parts(line.text))
+            .ok_or(Unread::because("no [device] [Attack_Name=…] of a SNIPER"))?;
         event.set(Field::Vendor, "WINS");
         event.set(Field::Product, "SNIPER");
         event.set(Field::Host, device);
@@ -51,7 +58,11 @@ fn pairs(text: &str) -> Vec<(&str, &str)> {
     let (front, behind) = match text.find("[Information=") {
         Some(i) => {
             let rest = text.get(i..).unwrap_or("");
-            let end = AFTER_INFORMATION.iter().filter_map(|k| rest.rfind(k)).min().unwrap_or_else(|| rest.rfind(']').unwrap_or(rest.len()));
+            let end = AFTER_INFORMATION
+                .iter()
+                .filter_map(|k| rest.rfind(k))
+                .min()
+                .unwrap_or_else(|| rest.rfind(']').unwrap_or(rest.len()));
             let (information, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
             let mut pairs = bracketed(text.get(..i).unwrap_or(""));
             pairs.push(("Information", information.get("[Information=".len()..).unwrap_or("")));
@@ -135,7 +146,9 @@ mod tests {
 
     #[test]
     fn brackets_in_the_attackers_text_make_no_field() {
-        let p = pairs("[Attack_Name=(1)a], [Hacker=192.0.2.1], [Information=x], [SrcPort=9], [Hacker=192.0.2.9], [SrcPort=7]");
+        let p = pairs(
+            "[Attack_Name=(1)a], [Hacker=192.0.2.1], [Information=x], [SrcPort=9], [Hacker=192.0.2.9], [SrcPort=7]",
+        );
         assert_eq!(p.iter().filter(|(k, _)| *k == "Hacker").count(), 1);
         assert_eq!(p.last(), Some(&("SrcPort", "7")));
     }

@@ -8,6 +8,7 @@
 //! After `|` the rest may be missing. The first form that fits wins.
 
 /// Forms by message number, ascending.
+#[rustfmt::skip]
 pub(super) const FORMS: &[(u32, &[&str])] = &[
     (106001, &["{>} {p} connection denied from {S} to {D} flags {x} on interface {i}"]),
     (106002, &["{p} Connection denied by outbound list {R} src {S} dest {D}"]),
@@ -184,6 +185,7 @@ pub(super) const FORMS: &[(u32, &[&str])] = &[
 ];
 
 /// Forms of whole families, tried when the number has none of its own or none fitted.
+#[rustfmt::skip]
 pub(super) const FAMILIES: &[(u32, u32, &[&str])] = &[
     (113029, 113039, &["Group {g} User {u} IP {S} {r}"]),
     (338001, 338299, &[
@@ -201,6 +203,7 @@ pub(super) const FAMILIES: &[(u32, u32, &[&str])] = &[
 
 /// The last resort: two endpoints somewhere in the sentence.
 pub(super) const ANY: &[&str] = &[
+    "{x} src = {S}, dest = {D}, proto = {p},",
     "{x} {p} src {S} dst {D}",
     "{x} from {S} to {D}",
     "{x} src {S} dst {D}",

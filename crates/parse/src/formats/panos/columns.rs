@@ -11,8 +11,23 @@ pub(super) type Column = (&'static str, Option<Field>);
 pub(super) fn is_type(kind: &str) -> bool {
     matches!(
         kind,
-        "TRAFFIC" | "THREAT" | "SYSTEM" | "CONFIG" | "HIPMATCH" | "HIP-MATCH" | "GLOBALPROTECT" | "USERID" | "AUTH"
-            | "AUTHENTICATION" | "DECRYPTION" | "CORRELATION" | "SCTP" | "GTP" | "IPTAG" | "START" | "END"
+        "TRAFFIC"
+            | "THREAT"
+            | "SYSTEM"
+            | "CONFIG"
+            | "HIPMATCH"
+            | "HIP-MATCH"
+            | "GLOBALPROTECT"
+            | "USERID"
+            | "AUTH"
+            | "AUTHENTICATION"
+            | "DECRYPTION"
+            | "CORRELATION"
+            | "SCTP"
+            | "GTP"
+            | "IPTAG"
+            | "START"
+            | "END"
     )
 }
 
@@ -23,7 +38,11 @@ pub(super) fn columns_of(kind: &str, values: &[&str]) -> Option<&'static [Column
         "THREAT" => THREAT,
         "SYSTEM" => SYSTEM,
         // the two change details are in custom formats only: without them the sequence number comes early
-        "CONFIG" if values.get(14).is_some_and(|v| is_number(v)) && values.get(15).is_some_and(|v| v.starts_with("0x")) => CONFIG_SHORT,
+        "CONFIG"
+            if values.get(14).is_some_and(|v| is_number(v)) && values.get(15).is_some_and(|v| v.starts_with("0x")) =>
+        {
+            CONFIG_SHORT
+        }
         "CONFIG" => CONFIG,
         "HIPMATCH" | "HIP-MATCH" => HIPMATCH,
         "GLOBALPROTECT" => GLOBALPROTECT,
@@ -50,6 +69,7 @@ const fn own(name: &'static str) -> Column {
     (name, None)
 }
 
+#[rustfmt::skip]
 const TRAFFIC: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), our("src", Field::SrcIp), our("dst", Field::DstIp), our("natsrc", Field::SrcNatIp),
@@ -79,6 +99,7 @@ const TRAFFIC: &[Column] = &[
     own("characteristic_of_app"), own("container_of_app"), own("tunneled_app"), own("is_saas_of_app"),
     own("sanctioned_state_of_app"), own("offloaded"), own("flow_type"), own("cluster_name"),
 ];
+#[rustfmt::skip]
 const THREAT: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), our("src", Field::SrcIp), our("dst", Field::DstIp), our("natsrc", Field::SrcNatIp),
@@ -109,6 +130,7 @@ const THREAT: &[Column] = &[
     own("container_of_app"), own("tunneled_app"), own("is_saas_of_app"), own("sanctioned_state_of_app"),
     own("cloud_report_id"), own("cluster_name"), own("flow_type"),
 ];
+#[rustfmt::skip]
 const START: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), our("src", Field::SrcIp), our("dst", Field::DstIp), our("natsrc", Field::SrcNatIp),
@@ -131,6 +153,7 @@ const START: &[Column] = &[
     own("subcategory_of_app"), own("category_of_app"), own("technology_of_app"), own("risk_of_app"),
     own("characteristic_of_app"), own("container_of_app"), own("is_saas_of_app"), own("sanctioned_state_of_app"),
 ];
+#[rustfmt::skip]
 const SYSTEM: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), own("vsys"), our("eventid", Field::EventCode), own("object"), own(""), own(""),
@@ -139,6 +162,7 @@ const SYSTEM: &[Column] = &[
     own("dg_hier_level_4"), own("vsys_name"), our("device_name", Field::Host), own(""), own(""),
     own("high_res_timestamp"),
 ];
+#[rustfmt::skip]
 const CONFIG: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), our("host", Field::SrcIp), own("vsys"), our("cmd", Field::Action),
@@ -147,6 +171,7 @@ const CONFIG: &[Column] = &[
     own("dg_hier_level_3"), own("dg_hier_level_4"), own("vsys_name"), our("device_name", Field::Host),
     own("device_group"), own("audit_comment"), own(""), own("high_res_timestamp"),
 ];
+#[rustfmt::skip]
 const CONFIG_SHORT: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), our("host", Field::SrcIp), own("vsys"), our("cmd", Field::Action),
@@ -155,6 +180,7 @@ const CONFIG_SHORT: &[Column] = &[
     own("dg_hier_level_4"), own("vsys_name"), our("device_name", Field::Host), own("device_group"),
     own("audit_comment"), own(""), own("high_res_timestamp"),
 ];
+#[rustfmt::skip]
 const HIPMATCH: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), our("srcuser", Field::User), own("vsys"), our("machinename", Field::SrcHost), own("os"),
@@ -164,6 +190,7 @@ const HIPMATCH: &[Column] = &[
     own("hostid"), own("endpoint_serial_number"), our("mac", Field::SrcMac), own("high_res_timestamp"),
     own("cluster_name"),
 ];
+#[rustfmt::skip]
 const GLOBALPROTECT: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), own("vsys"), our("eventid", Field::EventCode), own("stage"),
@@ -177,6 +204,7 @@ const GLOBALPROTECT: &[Column] = &[
     own("dg_hier_level_2"), own("dg_hier_level_3"), own("dg_hier_level_4"), own("vsys_name"),
     our("device_name", Field::Host), own("vsys_id"), own("cluster_name"),
 ];
+#[rustfmt::skip]
 const USERID: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), own("vsys"), our("ip", Field::SrcIp), our("user", Field::User), own("datasourcename"),
@@ -187,6 +215,7 @@ const USERID: &[Column] = &[
     own("ugflags"), own("userbysource"), own("tag_name"), own("high_res_timestamp"), own("origindatasource"), own(""),
     own("cluster_name"),
 ];
+#[rustfmt::skip]
 const AUTHENTICATION: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), own("vsys"), our("ip", Field::SrcIp), our("user", Field::User), own("normalize_user"),
@@ -200,6 +229,7 @@ const AUTHENTICATION: &[Column] = &[
     our("region", Field::SrcCountry), own(""), our("user_agent", Field::UserAgent), own("session_uid"),
     own("cluster_name"),
 ];
+#[rustfmt::skip]
 const DECRYPTION: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), our("src", Field::SrcIp), our("dst", Field::DstIp), our("natsrc", Field::SrcNatIp),
@@ -225,6 +255,7 @@ const DECRYPTION: &[Column] = &[
     own("technology_of_app"), own("risk_of_app"), own("characteristic_of_app"), own("container_of_app"),
     own("tunneled_app"), own("is_saas_of_app"), own("sanctioned_state_of_app"), own("cluster_name"),
 ];
+#[rustfmt::skip]
 const IPTAG: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), own("vsys"), our("ip", Field::SrcIp), own("tag_name"), our("eventid", Field::EventCode),
@@ -233,6 +264,7 @@ const IPTAG: &[Column] = &[
     own("dg_hier_level_4"), own("vsys_name"), our("device_name", Field::Host), own("vsys_id"),
     own("high_res_timestamp"), own("cluster_name"),
 ];
+#[rustfmt::skip]
 const CORRELATION: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), our("src", Field::SrcIp), our("srcuser", Field::User), own("vsys"), own("category"),
@@ -240,6 +272,7 @@ const CORRELATION: &[Column] = &[
     own("dg_hier_level_4"), own("vsys_name"), our("device_name", Field::Host), own("vsys_id"),
     our("objectname", Field::Signature), our("objectid", Field::SignatureId), our("evidence", Field::Message),
 ];
+#[rustfmt::skip]
 const SCTP: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), our("src", Field::SrcIp), our("dst", Field::DstIp), own(""), own(""),
@@ -256,6 +289,7 @@ const SCTP: &[Column] = &[
     our("pkts_sent", Field::PacketsOut), our("pkts_received", Field::PacketsIn), our("rule_uuid", Field::RuleId),
     own("high_res_timestamp"),
 ];
+#[rustfmt::skip]
 const GTP: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), our("src", Field::SrcIp), our("dst", Field::DstIp), own(""), own(""), own("rule_name"),

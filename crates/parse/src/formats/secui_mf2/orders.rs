@@ -4,6 +4,7 @@
 //! name brought to one. Columns are separated by spaces.
 
 /// Type and order of columns, ascending by type.
+#[rustfmt::skip]
 pub(super) const ORDERS: &[(&str, &str)] = &[
     ("alert", "alert_level time category machine_name desc"),
     ("app_act_antispam", "start_time machine_name fw_rule_id src_ip dst_ip protocol direction sender_addr receiver_addr mail_bytes mail_status spam_type action msg"),
