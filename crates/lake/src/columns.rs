@@ -9,7 +9,7 @@ use arrow::{
     },
     error::ArrowError,
 };
-use bongsu_event::{Event, Evidence, Field, FieldKind, FieldSet, TimeFrom, Transport, Value};
+use bongsu_event::{Event, Evidence, Field, FieldKind, FieldSet, Micros, TimeFrom, Transport, Value};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -23,6 +23,11 @@ pub fn raw_hash(raw: &[u8]) -> i64 {
     let mut first = [0u8; 8];
     first.copy_from_slice(digest.get(..8).unwrap_or(&[0; 8]));
     i64::from_be_bytes(first)
+}
+
+/// A time that has a date: beyond the years -9999 to 9999 the nearest that has. So sums of times cannot overflow.
+fn within_calendar(t: Micros) -> i64 {
+    t.0.clamp(jiff::Timestamp::MIN.as_microsecond(), jiff::Timestamp::MAX.as_microsecond())
 }
 
 /// The word stored for a transport.
@@ -87,8 +92,8 @@ impl ColumnsBuilder {
 
     pub fn push(&mut self, e: &Event) -> Result<(), ArrowError> {
         let [time, receive] = &mut self.times;
-        time.append_value(e.time.0);
-        receive.append_value(e.receive_time.0);
+        time.append_value(within_calendar(e.time));
+        receive.append_value(within_calendar(e.receive_time));
         let [epoch, sequence, agency, source, class_uid, severity, hash] = &mut self.numbers;
         epoch.append_value(i64::from(e.id.epoch));
         sequence.append_value(i64::try_from(e.id.sequence).unwrap_or(i64::MAX));

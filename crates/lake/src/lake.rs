@@ -5,7 +5,7 @@
 use std::{io::Write, path::Path, sync::Arc, thread::JoinHandle};
 
 use arrow::array::RecordBatch;
-use bongsu_event::{Event, EventId, Scope};
+use bongsu_event::{AgencyId, Event, EventId, Micros, Scope};
 use parking_lot::Mutex;
 
 use crate::{
@@ -113,6 +113,22 @@ impl Lake {
     /// When reading or writing fails; the old files stay.
     pub fn compact(&self) -> Result<Compacted> {
         self.inner.store.compact()
+    }
+    /// Let go of whole files whose youngest event is older than the agency's limit (`None`: keep all); says how
+    /// many. Blocks.
+    ///
+    /// # Errors
+    /// When the manifest cannot be written; everything stays.
+    pub fn retire(&self, before: &dyn Fn(AgencyId) -> Option<Micros>) -> Result<usize> {
+        self.inner.store.retire(before)
+    }
+    /// Copy everything that is in files to a fresh folder, for a backup; the copy is a lake. Says up to which
+    /// event it reaches. Flush first to include what is in memory. Blocks.
+    ///
+    /// # Errors
+    /// When reading or writing fails.
+    pub fn copy_to(&self, dir: &Path) -> Result<Position> {
+        self.inner.store.copy_to(dir)
     }
     /// Figures for `status`.
     #[must_use]

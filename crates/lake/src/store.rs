@@ -16,7 +16,7 @@ use std::{
 };
 
 use arrow::array::RecordBatch;
-use bongsu_event::{Event, EventId};
+use bongsu_event::{AgencyId, Event, EventId, Micros};
 use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::watch;
 
@@ -432,6 +432,39 @@ impl Store {
         };
         self.commit(&chosen, vec![entry], |_| {}, |_| {})?;
         Ok(Compacted { files_before: chosen.len(), files_after: 1 })
+    }
+
+    /// Let go of files whose youngest event is older than the agency's limit.
+    pub fn retire(&self, before: &dyn Fn(AgencyId) -> Option<Micros>) -> Result<usize> {
+        // Not while files are joined: their rows would come back.
+        let _one = self.compacting.lock();
+        let old = |f: &Arc<DataFile>| before(AgencyId(f.entry.agency)).is_some_and(|t| f.entry.times().1 < t.0);
+        let gone: Vec<_> = self.snapshot().files.iter().filter(|f| old(f)).cloned().collect();
+        if !gone.is_empty() {
+            self.commit(&gone, Vec::new(), |_| {}, |_| {})?;
+        }
+        Ok(gone.len())
+    }
+
+    /// Copy what is in files to a fresh folder, as a lake of its own.
+    pub fn copy_to(&self, to: &Path) -> Result<EventId> {
+        fs::create_dir_all(to.join("manifest")).at(to)?;
+        // The snapshot keeps its files while they are copied.
+        let (snapshot, manifest) = {
+            let manifest = self.manifest.lock();
+            (self.snapshot(), manifest.clone())
+        };
+        for f in snapshot.files.iter() {
+            let target = to.join(&f.entry.path);
+            if let Some(folder) = target.parent() {
+                fs::create_dir_all(folder).at(folder)?;
+            }
+            fs::copy(&f.path, &target).at(&target)?;
+            File::open(&target).and_then(|f| f.sync_all()).at(&target)?;
+        }
+        partition::sync_folders(to, &manifest.files)?;
+        manifest::commit(to, &manifest)?;
+        Ok(manifest.position)
     }
 
     /// Number of a new load.
