@@ -144,12 +144,9 @@ impl<'a> Iterator for Pairs<'a> {
         let mut start = self.at;
         let mut at = self.at;
         while self.left > 0 {
-            let byte = *bytes.get(at)?;
-            if is_key_byte(byte) {
-                at += 1;
-                continue;
-            }
-            match byte {
+            let rest = bytes.get(at..)?;
+            at += rest.iter().position(|b| !is_key_byte(*b))?;
+            match *bytes.get(at)? {
                 b'=' if start < at && at - start <= KEY_BYTES_MAX => {
                     let key = self.text.get(start..at)?;
                     let (value, end) = self.value(at + 1);

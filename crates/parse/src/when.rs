@@ -121,6 +121,11 @@ impl Civil {
         let receipt = context.receive_time.0 / Micros::SECOND;
         let latest = context.receive_time.0.saturating_add(AHEAD_WITHOUT_YEAR_SECONDS * Micros::SECOND);
         let year = 1970 + receipt.div_euclid(YEAR_SECONDS);
+        let this = self.micros(year, context);
+        // a year's time is far longer than the margin, so only one of the neighbours can come into question
+        if let Some(time) = this.filter(|t| *t <= latest && latest - *t < (YEAR_SECONDS - 2 * DAY_SECONDS) * Micros::SECOND) {
+            return Some(time);
+        }
         // 29 February may need to go back eight years (1904 to 1896)
         (year - 8..=year + 1).rev().find_map(|y| self.micros(y, context).filter(|t| *t <= latest))
     }

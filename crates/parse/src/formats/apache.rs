@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldSet, Severity, Status, Unread};
 
 use crate::formats::web;
-use crate::seek::find;
+use crate::seek::Needle;
 use crate::{Format, Line, when};
 
 /// Apache httpd.
@@ -166,10 +166,11 @@ fn message(event: &mut Event, text: &str) {
 }
 
 const GUACAMOLE: &[u8] = b"AuthenticationService - ";
+const GUACAMOLE_MARK: Needle = Needle::new(GUACAMOLE);
 
 fn guacamole_text(body: &str) -> Option<&str> {
     let head = body.get(..200).unwrap_or(body);
-    let at = find(head.as_bytes(), GUACAMOLE)?;
+    let at = GUACAMOLE_MARK.find(head.as_bytes())?;
     body.get(at + GUACAMOLE.len()..)
 }
 

@@ -5,11 +5,19 @@
 
 use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldSet, Severity, Status, Unread};
 use crate::net;
-use crate::seek::{find, has};
+use crate::seek::Needle;
 use crate::{Format, Line};
 
 /// netfilter.
 pub struct Iptables;
+
+const IN: Needle = Needle::new(b"IN=");
+const OUT: Needle = Needle::new(b" OUT=");
+const SRC: Needle = Needle::new(b"SRC=");
+const DST: Needle = Needle::new(b" DST=");
+const PROTO: Needle = Needle::new(b"PROTO=");
+const SPT: Needle = Needle::new(b" SPT=");
+const DPT: Needle = Needle::new(b" DPT=");
 
 /// Where in the line the packet may begin, bytes.
 const HEAD_BYTES: usize = 512;
@@ -21,16 +29,16 @@ impl Format for Iptables {
     fn confidence(&self, line: &Line<'_>) -> u8 {
         let head = line.body.as_bytes();
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
-        let Some(src) = find(head, b"SRC=") else {
+        let Some(src) = SRC.find(head) else {
             // a relay cut the front of the line off
-            let rest_of_one = has(head, b"PROTO=") && has(head, b" SPT=") && has(head, b" DPT=");
+            let rest_of_one = PROTO.is_in(head) && SPT.is_in(head) && DPT.is_in(head);
             return if rest_of_one { 70 } else { 0 };
         };
         let rest = head.get(src..).unwrap_or(&[]);
-        if !has(rest, b" DST=") {
+        if !DST.is_in(rest) {
             return 0;
         }
-        if has(head, b"IN=") { 92 } else if has(rest, b" PROTO=") { 80 } else { 0 }
+        if IN.is_in(head) { 92 } else if PROTO.is_in(rest) { 80 } else { 0 }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         event.class = Class::Network;
@@ -62,14 +70,14 @@ fn start_of(body: &str) -> Option<usize> {
     let bytes = body.as_bytes();
     // a log prefix without a space at its end is glued to the first word
     let mut from = 0;
-    while let Some(at) = bytes.get(from..).and_then(|b| find(b, b"IN=")).map(|i| i + from) {
+    while let Some(at) = bytes.get(from..).and_then(|b| IN.find(b)).map(|i| i + from) {
         let glued = at > 0 && bytes.get(at - 1).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
-        if !glued || has(bytes.get(at..)?, b" OUT=") {
+        if !glued || OUT.is_in(bytes.get(at..)?) {
             return Some(at);
         }
         from = at + 3;
     }
-    find(bytes, b"SRC=")
+    SRC.find(bytes)
 }
 
 /// `[12345.678901] DROP-INPUT: `: the time since boot, then the words the administrator chose.

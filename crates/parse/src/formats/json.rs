@@ -7,11 +7,13 @@ use bongsu_event::{Event, Unread};
 
 use crate::generic::Gather;
 use crate::json::{Scalar, walk};
+use crate::seek::Needle;
 use crate::{Format, Line};
 
 /// Any JSON object.
 pub struct Json;
 
+const OBJECT: Needle = Needle::new(b"{\"");
 /// How far into the body the object may begin, bytes.
 const HEAD_BYTES: usize = 256;
 
@@ -64,5 +66,5 @@ fn start_of(body: &str) -> Option<usize> {
         return Some(first);
     }
     let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
-    crate::seek::find(head, b"{\"")
+    OBJECT.find(head)
 }

@@ -6,7 +6,7 @@
 use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldSet, Severity, Status, Unread};
 
 use crate::formats::web;
-use crate::seek::find;
+use crate::seek::Needle;
 use crate::{Format, Line, when};
 
 /// nginx.
@@ -32,6 +32,8 @@ impl Format for Nginx {
         if is_error(line.body) { error(event, line) } else { web::access(event, line.body, line.context) }
     }
 }
+
+const CLIENT: Needle = Needle::new(b", client: ");
 
 /// `2026/01/02 03:04:05 [error] 123#124: `
 fn is_error(body: &str) -> bool {
@@ -77,13 +79,13 @@ fn severity_of(level: &str) -> Severity {
 
 /// `message, client: ADDRESS, server: NAME, request: "…", upstream: "…", host: "…", referrer: "…"`
 fn request_of(event: &mut Event, text: &str) {
-    let Some(at) = find(text.as_bytes(), b", client: ") else {
+    let Some(at) = CLIENT.find(text.as_bytes()) else {
         event.set(Field::Message, text);
         return;
     };
     event.set(Field::Message, text.get(..at).unwrap_or(text));
     let mut rest = text.get(at + 2..).unwrap_or("");
-    let twice = find(rest.get(8..).unwrap_or("").as_bytes(), b", client: ").is_some();
+    let twice = CLIENT.is_in(rest.get(8..).unwrap_or("").as_bytes());
     while let Some((name, value)) = rest.split_once(": ") {
         let (value, behind) = match value.strip_prefix('"') {
             Some(quoted) => match quoted.find("\", ").or_else(|| quoted.rfind('"')) {

@@ -10,13 +10,23 @@ use compact_str::CompactString;
 
 use crate::json::{Scalar, walk};
 use crate::names::Names;
-use crate::{Format, Line, net, seek, when};
+use crate::seek::Needle;
+use crate::{Format, Line, net, when};
 
 /// Suricata.
 pub struct Suricata;
 
-/// How much of a line is looked at to recognise it, bytes; the order of EVE's names is not fixed.
-const HEAD_BYTES: usize = 2048;
+/// How much of a line of `fast.log` is looked at to recognise it, bytes; of EVE all, as the order of its names is free.
+const HEAD_BYTES: usize = 1024;
+const EVENT_TYPE: Needle = Needle::new(b"\"event_type\"");
+const FLOW_ID: Needle = Needle::new(b"\"flow_id\"");
+const DEST_IP: Needle = Needle::new(b"\"dest_ip\"");
+const DEST_PORT: Needle = Needle::new(b"\"dest_port\"");
+const SRC_IP: Needle = Needle::new(b"\"src_ip\"");
+const STATS: Needle = Needle::new(b"\"stats\"");
+const ENGINE: Needle = Needle::new(b"\"engine\"");
+const STARS: Needle = Needle::new(b"[**] [");
+const ARROW: Needle = Needle::new(b" -> ");
 
 impl Format for Suricata {
     fn name(&self) -> &'static str {
@@ -27,16 +37,18 @@ impl Format for Suricata {
         let bytes = body.as_bytes();
         let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
         if bytes.first() == Some(&b'{') {
-            let has = |needle: &[u8]| seek::has(bytes, needle);
-            if !seek::has(head, b"\"event_type\"") && !has(b"\"event_type\"") {
+            if !EVENT_TYPE.is_in(bytes) {
                 return 0;
             }
-            if has(b"\"flow_id\"") && (has(b"\"dest_ip\"") || has(b"\"dest_port\"")) {
+            if FLOW_ID.is_in(bytes) && (DEST_IP.is_in(bytes) || DEST_PORT.is_in(bytes)) {
                 return 95;
             }
-            return if has(b"\"dest_ip\"") && has(b"\"src_ip\"") { 80 } else if has(b"\"stats\"") || has(b"\"engine\"") { 60 } else { 0 };
+            if DEST_IP.is_in(bytes) && SRC_IP.is_in(bytes) {
+                return 80;
+            }
+            return if STATS.is_in(bytes) || ENGINE.is_in(bytes) { 60 } else { 0 };
         }
-        if seek::has(head, b"[**] [") && seek::has(head, b" -> ") { 88 } else { 0 }
+        if STARS.is_in(head) && ARROW.is_in(head) { 88 } else { 0 }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         event.set(Field::Product, "Suricata");
