@@ -19,7 +19,7 @@ impl Format for LinuxAuth {
     }
     fn confidence(&self, line: &Line<'_>) -> u8 {
         let known = line.header.as_ref().and_then(|h| h.app).and_then(reader_of).is_some();
-        if known { 90 } else { 0 }
+        if known { 92 } else { 0 }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         let tag = line.header.as_ref().and_then(|h| h.app).unwrap_or("");
