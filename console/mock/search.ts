@@ -22,7 +22,7 @@ const USERS = ["kim.sy", "lee.dh", "choi.ye", "jung.hm", "han.jw", "yoon.ms", "p
 const EVENTS = 474;
 
 function make(i: number, rnd: () => number): Made {
-  const at = Date.now() - Math.floor((rnd() ** 4 * 24 * 3600 + 5) * 1000);
+  const at = Date.now() - Math.floor((rnd() ** 1.8 * 24 * 3600 + 5) * 1000);
   const which = Math.floor(rnd() ** 1.6 * SOURCES.length);
   const src = rnd() < 0.8 ? "203.0.113.77" : "203.0.113.80";
   const dst = ["10.20.4.31", "10.20.4.31", "10.33.1.9", "10.55.2.14", "10.61.1.9", "10.42.0.20"][which] ?? "10.20.4.31";

@@ -58,7 +58,7 @@ export function madeSources(): Source[] {
               ]
             : [],
         sparkline: Array.from({ length: 60 }, (_, m) =>
-          state === "silent" && m > 18 ? 0 : Math.round(rate * 60 * (0.8 + rnd() * 0.4)),
+          state === "silent" && m > 18 ? 0 : Math.round((state === "silent" ? base : rate) * 60 * (0.8 + rnd() * 0.4)),
         ),
         example: true,
       };

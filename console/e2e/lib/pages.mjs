@@ -81,7 +81,7 @@ export const PAGES = [
     at: "/search?q=",
     ready: ".rt [data-event]",
     prepare: async (page) => {
-      await page.click(".rt [data-event] >> nth=2");
+      await page.click(".rt [data-event] >> nth=2", { position: { x: 60, y: 12 } });
       await page.waitForSelector(".exw .log");
     },
   },

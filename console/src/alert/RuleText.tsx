@@ -17,7 +17,7 @@ export function RuleText({ id }: { id: string }) {
     <details className="blk" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary className="sm t2">{t("alert.rule_text")}</summary>
       {query.data ? (
-        <pre className="log" tabIndex={0}>
+        <pre className="log" role="region" tabIndex={0} aria-label={t("alert.rule_text")}>
           {query.data.text}
         </pre>
       ) : query.error ? (

@@ -1446,17 +1446,17 @@ export interface components {
              * @description Kind.
              * @default null
              */
-            kind: string | null;
+            kind?: string | null;
             /**
              * @description Name.
              * @default null
              */
-            name: string | null;
+            name?: string | null;
             /**
              * @description English.
              * @default null
              */
-            name_en: string | null;
+            name_en?: string | null;
         };
         /** @description New configuration of an agent. */
         ChangeAgent: {
@@ -1471,28 +1471,28 @@ export interface components {
              * @description Taken in?
              * @default null
              */
-            enabled: boolean | null;
+            enabled?: boolean | null;
             /**
              * @description Format.
              * @default null
              */
-            format: string | null;
+            format?: string | null;
             /**
              * @description Name.
              * @default null
              */
-            name: string | null;
+            name?: string | null;
             /**
              * Format: int32
              * @description Silent after, minutes.
              * @default null
              */
-            silent_after_minutes: number | null;
+            silent_after_minutes?: number | null;
             /**
              * @description Zone.
              * @default null
              */
-            timezone: string | null;
+            timezone?: string | null;
         };
         /** @description Change; absent stays. */
         ChangeUser: {
@@ -1500,17 +1500,17 @@ export interface components {
              * @description Display name.
              * @default null
              */
-            display_name: string | null;
+            display_name?: string | null;
             /**
              * @description May log in? Switching off ends open sessions.
              * @default null
              */
-            enabled: boolean | null;
+            enabled?: boolean | null;
             /**
              * @description Telephone.
              * @default null
              */
-            phone: string | null;
+            phone?: string | null;
         };
         /** @description Close an alert. */
         CloseAlert: {

@@ -304,7 +304,9 @@ export function BlockPanel({ id, drawer = false, onClose, onChanged }: Props) {
           <span className="mono">{block.target}</span>
           <span className="t2">
             {t(`done_by.${block.requested_by.kind}`)} · {block.requested_by.name} · {clock(block.requested_at)}
-            {took > 0 ? ` · ${t("block.took_all", { s: (took / 1000).toFixed(1) })}` : ""}
+            {took > 0
+              ? ` · ${took < 1000 ? t("block.took", { ms: Math.round(took) }) : t("block.took_all", { s: (took / 1000).toFixed(1) })}`
+              : ""}
           </span>
         </div>
       }

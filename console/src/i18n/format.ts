@@ -111,6 +111,19 @@ export function count(value: number, language: Language): string {
   return new Intl.NumberFormat(language).format(value);
 }
 
+/** Large counts as people say them: `1억 2,480만` in Korean; English keeps the digits. */
+export function big(value: number, language: Language): string {
+  if (language !== "ko" || value < 1_000_000) return count(value, language);
+  const tenThousands = Math.round(value / 10_000);
+  const hundredMillions = Math.floor(tenThousands / 10_000);
+  const rest = tenThousands % 10_000;
+  const parts = [
+    hundredMillions ? `${count(hundredMillions, language)}억` : "",
+    rest ? `${count(rest, language)}만` : "",
+  ];
+  return `${parts.filter(Boolean).join(" ")} `;
+}
+
 /** A rate: whole above ten, one place below. */
 export function rate(value: number, language: Language): string {
   return new Intl.NumberFormat(language, { maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);

@@ -11,6 +11,7 @@ export interface Words {
   t: (key: string, values?: Values) => string;
   language: Language;
   count: (value: number) => string;
+  big: (value: number) => string;
   rate: (value: number) => string;
   percent: (share: number) => string;
   duration: (seconds: number) => string;
@@ -29,6 +30,7 @@ export function useWords(): Words {
     t: t as unknown as Words["t"],
     language,
     count: (value) => format.count(value, language),
+    big: (value) => format.big(value, language),
     rate: (value) => format.rate(value, language),
     percent: (share) => format.percent(share, language),
     duration: (seconds) => format.duration(seconds, language),
