@@ -18,7 +18,11 @@ fn mix(mut h: u64) -> u64 {
 fn event(n: u64) -> Event {
     let r = mix(n);
     let src = [10, (r % 20) as u8, (r >> 8) as u8, (r >> 16) as u8];
-    let dst = if r.is_multiple_of(3) { [203, 0, 113, (r >> 24) as u8] } else { [10, 200, (r >> 28) as u8 & 7, (r >> 32) as u8] };
+    let dst = if r.is_multiple_of(3) {
+        [203, 0, 113, (r >> 24) as u8]
+    } else {
+        [10, 200, (r >> 28) as u8 & 7, (r >> 32) as u8]
+    };
     let (sport, dport) = (1024 + (r >> 40) % 60_000, [443, 80, 53, 22, 8080][(r >> 20) as usize % 5]);
     let allow = !(r >> 50).is_multiple_of(7);
     let action = if allow { "accept" } else { "deny" };
@@ -27,7 +31,16 @@ fn event(n: u64) -> Event {
     let dst_ip = std::net::Ipv4Addr::from(dst);
     let line = format!(
         "<189>date=2026-03-12 time={} devname=\"fw-{:02}\" devid=\"FG100F{:08}\" eventtime={} tz=\"+0900\" logid=\"0000000013\" type=\"traffic\" subtype=\"forward\" level=\"notice\" vd=\"root\" srcip={src_ip} srcport={sport} srcintf=\"lan{}\" dstip={dst_ip} dstport={dport} dstintf=\"wan1\" sessionid={} proto=6 action=\"{action}\" policyid={} service=\"HTTPS\" duration={} sentbyte={} rcvdbyte={}",
-        n / 277 % 86_400, n % 30, n % 30, time.0, r % 4, r >> 34, (r >> 12) % 200, (r >> 3) % 300, (r >> 9) % 100_000, (r >> 5) % 1_000_000
+        n / 277 % 86_400,
+        n % 30,
+        n % 30,
+        time.0,
+        r % 4,
+        r >> 34,
+        (r >> 12) % 200,
+        (r >> 3) % 300,
+        (r >> 9) % 100_000,
+        (r >> 5) % 1_000_000
     );
     let mut e = Event::unread(Bytes::from(line), time);
     e.id = EventId { epoch: 1, sequence: n + 1 };
@@ -96,7 +109,12 @@ fn main() {
     let s = lake.status();
     let rate = |seconds: f64| events as f64 / seconds / 1000.0;
     println!("append and flush: {:.0}k ev/s of wall time, {:.0}k ev/s per CPU second", rate(wall), rate(cpu));
-    println!("disk: {} files, raw {raw} B, files {} B, 1/{:.1}", s.files, s.file_bytes, raw as f64 / s.file_bytes as f64);
+    println!(
+        "disk: {} files, raw {raw} B, files {} B, 1/{:.1}",
+        s.files,
+        s.file_bytes,
+        raw as f64 / s.file_bytes as f64
+    );
     let (t, c) = (Instant::now(), cpu_seconds());
     while lake.compact().unwrap().files_before > 0 {}
     println!("compaction: {:.1} s, {:.1} CPU s", t.elapsed().as_secs_f64(), cpu_seconds() - c);
@@ -106,7 +124,8 @@ fn main() {
     let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let needle = event(events / 3);
     let ip = needle.ip(Field::SrcIp).unwrap();
-    let session = String::from_utf8_lossy(&needle.raw).split("sessionid=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let session =
+        String::from_utf8_lossy(&needle.raw).split("sessionid=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
     for (name, text) in [
         ("address needle", format!("src_ip:{ip}")),
         ("address in text", format!("{ip}")),
@@ -128,7 +147,10 @@ fn main() {
                 Answer::Rows(p) => (p.rows.len(), p.scanned),
                 Answer::Table(t) => (t.rows.len(), t.scanned),
             };
-            println!("{name} ({round}): {took:.0} ms, {n} rows, {}/{} row groups read", scanned.groups_read, scanned.groups_total);
+            println!(
+                "{name} ({round}): {took:.0} ms, {n} rows, {}/{} row groups read",
+                scanned.groups_read, scanned.groups_total
+            );
         }
         let t = Instant::now();
         let n = rt.block_on(lake.count(&q.events(), &Scope::All, TimeRange::ALL, &limits)).unwrap().rows;

@@ -51,6 +51,11 @@ pub fn addresses(text: &[u8], mut found: impl FnMut(IpAddr)) {
                 i += run;
                 continue;
             }
+            if rest.iter().take(run).any(|b| *b == b'.') {
+                // A version, a decimal, five parts: no piece of it is an address.
+                i += run;
+                continue;
+            }
         }
         if c.is_ascii_hexdigit() || *c == b':' {
             let run = length(rest, |b| b.is_ascii_hexdigit() || b == b':');
@@ -179,7 +184,7 @@ mod tests {
 
     #[test]
     fn folding_a_piece_is_a_piece_of_the_folded() {
-        assert_eq!(fold("ÄB가K"), "äb가K");
-        assert_eq!(fold("İ"), "İ");
+        assert_eq!(fold("ÄB가\u{212a}"), "äb가\u{212a}");
+        assert_eq!(fold("\u{130}"), "\u{130}");
     }
 }

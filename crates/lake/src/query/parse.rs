@@ -229,6 +229,11 @@ impl Parser<'_> {
                     letters.push(Letter::Plain(e));
                     self.at += 1;
                 }
+                // As in Sigma: a backslash before a wild star is written twice.
+                ('\\', Some('\\')) if self.ahead(2) == Some('*') => {
+                    letters.push(Letter::Plain('\\'));
+                    self.at += 1;
+                }
                 ('*', _) => letters.push(Letter::Star),
                 ('(' | ')' | '"' | '|', _) => break,
                 (c, _) if c.is_whitespace() => break,

@@ -19,9 +19,10 @@ fn files_lie_by_day_and_agency() {
         .map(|p| p.parent().unwrap().strip_prefix(dir.path()).unwrap().display().to_string())
         .collect();
     folders.sort();
-    assert_eq!(folders, [
-        "day=2026-03-12/agency=1", "day=2026-03-12/agency=2", "day=2026-03-12/agency=3", "day=2026-03-13/agency=2"
-    ]);
+    assert_eq!(
+        folders,
+        ["day=2026-03-12/agency=1", "day=2026-03-12/agency=2", "day=2026-03-12/agency=3", "day=2026-03-13/agency=2"]
+    );
     assert_eq!(lake.status().files, 4);
 }
 
@@ -32,7 +33,10 @@ fn status_adds_up() {
     lake.append(logins(1..=30)).unwrap();
     assert_eq!(count(&lake, ""), 30);
     let before = lake.status();
-    assert_eq!((before.memory_rows, before.file_rows, before.position.sequence, before.durable.sequence), (30, 0, 30, 0));
+    assert_eq!(
+        (before.memory_rows, before.file_rows, before.position.sequence, before.durable.sequence),
+        (30, 0, 30, 0)
+    );
     lake.flush().unwrap();
     let after = lake.status();
     assert_eq!((after.memory_rows, after.file_rows, after.durable.sequence, after.trouble), (0, 30, 30, None));

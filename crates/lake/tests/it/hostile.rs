@@ -46,7 +46,8 @@ fn absurd_events_are_kept_and_found() {
         assert_eq!(count(&lake, ""), n);
         assert_eq!(count(&lake, "bytes unread:*"), 6);
         assert_eq!(found(&lake, "truncated:true"), [400]);
-        let page = runtime().block_on(lake.search(&Query::all(), &Scope::All, TimeRange::ALL, None, &limits())).unwrap();
+        let page =
+            runtime().block_on(lake.search(&Query::all(), &Scope::All, TimeRange::ALL, None, &limits())).unwrap();
         assert_eq!(page.rows.len() as u64, n);
         assert_eq!(page.rows[0].time, Micros::from(Micros(i64::MAX).timestamp()));
         assert_eq!(page.rows.last().unwrap().time, Micros::from(Micros(i64::MIN).timestamp()));
@@ -59,14 +60,38 @@ fn absurd_events_are_kept_and_found() {
 /// Pieces that mean something to the language, in any order.
 fn words() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
-        Just("AND".to_owned()), Just("OR".to_owned()), Just("NOT".to_owned()), Just("(".to_owned()),
-        Just(")".to_owned()), Just("\"".to_owned()), Just("|".to_owned()), Just("-".to_owned()), Just("*".to_owned()),
-        Just("user:".to_owned()), Just("src_ip:".to_owned()), Just("dst_port:".to_owned()), Just("time:".to_owned()),
-        Just("class:".to_owned()), Just("extra.a:".to_owned()), Just("agency:".to_owned()), Just("any_ip:".to_owned()),
-        Just("[".to_owned()), Just("TO".to_owned()), Just("]".to_owned()), Just(">=".to_owned()), Just("\\".to_owned()),
-        Just("192.0.2.0/24".to_owned()), Just("22".to_owned()), Just("2026-03-12".to_owned()), Just("실패".to_owned()),
-        Just("count by".to_owned()), Just("top".to_owned()), Just("timechart".to_owned()), Just("user".to_owned()),
-        "\\PC{0,6}", "[a-z]{1,5}",
+        Just("AND".to_owned()),
+        Just("OR".to_owned()),
+        Just("NOT".to_owned()),
+        Just("(".to_owned()),
+        Just(")".to_owned()),
+        Just("\"".to_owned()),
+        Just("|".to_owned()),
+        Just("-".to_owned()),
+        Just("*".to_owned()),
+        Just("user:".to_owned()),
+        Just("src_ip:".to_owned()),
+        Just("dst_port:".to_owned()),
+        Just("time:".to_owned()),
+        Just("class:".to_owned()),
+        Just("extra.a:".to_owned()),
+        Just("agency:".to_owned()),
+        Just("any_ip:".to_owned()),
+        Just("[".to_owned()),
+        Just("TO".to_owned()),
+        Just("]".to_owned()),
+        Just(">=".to_owned()),
+        Just("\\".to_owned()),
+        Just("192.0.2.0/24".to_owned()),
+        Just("22".to_owned()),
+        Just("2026-03-12".to_owned()),
+        Just("실패".to_owned()),
+        Just("count by".to_owned()),
+        Just("top".to_owned()),
+        Just("timechart".to_owned()),
+        Just("user".to_owned()),
+        "\\PC{0,6}",
+        "[a-z]{1,5}",
     ];
     prop::collection::vec((piece, prop_oneof![Just(""), Just(" ")]), 0..12)
         .prop_map(|p| p.into_iter().map(|(w, s)| w + s).collect())
@@ -107,7 +132,10 @@ fn whatever_parses_runs() {
             prop_assert_eq!(page.rows.len() as u64, n, "{}", text);
             // A condition and its opposite share the events between them.
             if let Some(f) = events.filter {
-                let not = Query { filter: Some(bongsu_lake::query::Node::Not(Box::new(f))), pipe: bongsu_lake::query::Pipe::Rows };
+                let not = Query {
+                    filter: Some(bongsu_lake::query::Node::Not(Box::new(f))),
+                    pipe: bongsu_lake::query::Pipe::Rows,
+                };
                 let rest = rt.block_on(lake.count(&not, &only(&[1, 2]), TimeRange::ALL, &limits())).unwrap().rows;
                 prop_assert_eq!(n + rest, 60, "{}", text);
             }

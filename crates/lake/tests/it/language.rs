@@ -42,12 +42,22 @@ fn queries_and_their_trees() {
         ("user:\"a \\\"b\\\" \\\\ c*\"", Some(whole(Field::User, "a \"b\" \\ c*"))),
         ("user:a\\*b", Some(whole(Field::User, "a*b"))),
         ("user:(kim OR \"lee dh\")", Some(Node::Or(vec![whole(Field::User, "kim"), whole(Field::User, "lee dh")]))),
-        ("user:(kim -lee)", Some(Node::And(vec![whole(Field::User, "kim"), Node::Not(Box::new(whole(Field::User, "lee")))]))),
+        (
+            "user:(kim -lee)",
+            Some(Node::And(vec![whole(Field::User, "kim"), Node::Not(Box::new(whole(Field::User, "lee")))])),
+        ),
         ("user:*", Some(Node::Is(Target::Field(Field::User), Test::Exists))),
-        ("process:C:\\Windows\\*.exe", Some(Node::Is(
-            Target::Field(Field::Process),
-            Test::Text(Pattern::Wild { pieces: vec!["C:\\Windows\\".into(), ".exe".into()], start: true, end: true }),
-        ))),
+        (
+            "process:C:\\Windows\\\\*.exe",
+            Some(Node::Is(
+                Target::Field(Field::Process),
+                Test::Text(Pattern::Wild {
+                    pieces: vec!["C:\\Windows\\".into(), ".exe".into()],
+                    start: true,
+                    end: true,
+                }),
+            )),
+        ),
         ("*cmd*", Some(Node::Text(Pattern::Wild { pieces: vec!["cmd".into()], start: false, end: false }))),
         ("192.0.2.1", Some(Node::Address([192, 0, 2, 1].into()))),
         ("[2001:db8::1]", Some(Node::Address("2001:db8::1".parse().unwrap()))),
@@ -63,7 +73,10 @@ fn queries_and_their_trees() {
         ("class:인증", Some(Node::Is(Target::Base("class"), Test::Text(Pattern::Whole("authentication".into()))))),
         ("class:3002", Some(Node::Is(Target::Base("class"), Test::Text(Pattern::Whole("authentication".into()))))),
         ("event_severity:높음", Some(Node::Is(Target::Base("event_severity"), Test::Between(Some(4), Some(4))))),
-        ("extra.devName:fw1", Some(Node::Is(Target::Extra("devName".into()), Test::Text(Pattern::Whole("fw1".into()))))),
+        (
+            "extra.devName:fw1",
+            Some(Node::Is(Target::Extra("devName".into()), Test::Text(Pattern::Whole("fw1".into())))),
+        ),
         ("http://evil.example/x?a=b", Some(within("http://evil.example/x?a=b"))),
         ("09:14:36", Some(within("09:14:36"))),
         ("sshd[123]:", Some(within("sshd[123]:"))),

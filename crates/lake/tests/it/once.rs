@@ -194,7 +194,10 @@ fn a_load_is_all_or_nothing_and_leaves_the_position() {
     let mut second = lake.loader().unwrap();
     second.append(vec![login(1)]).unwrap();
     second.finish().unwrap();
-    let rows = runtime().block_on(lake.search(&query("user:user1"), &Scope::All, TimeRange::ALL, None, &limits())).unwrap().rows;
+    let rows = runtime()
+        .block_on(lake.search(&query("user:user1"), &Scope::All, TimeRange::ALL, None, &limits()))
+        .unwrap()
+        .rows;
     let ids: std::collections::HashSet<_> = rows.iter().map(|r| r.id).collect();
     assert_eq!(ids.len(), rows.len(), "loads share no ids with each other or the journal");
     assert!(ids.iter().any(|i| i.epoch >= LOAD_EPOCH_FIRST));

@@ -38,7 +38,10 @@ pub fn login(sequence: u64) -> Event {
     let (user, host) = (sequence % 10, sequence % 50);
     let failed = !sequence.is_multiple_of(3);
     let word = if failed { "Failed" } else { "Accepted" };
-    let line = format!("sshd[{sequence}]: {word} password for user{user} from 192.0.2.{host} port {} ssh2", 30_000 + sequence % 1000);
+    let line = format!(
+        "sshd[{sequence}]: {word} password for user{user} from 192.0.2.{host} port {} ssh2",
+        30_000 + sequence % 1000
+    );
     let mut e = Event::unread(Bytes::from(line), Micros(MORNING + sequence as i64 * 1_000_000 + 500));
     e.id = EventId { epoch: 1, sequence };
     e.time = Micros(MORNING + sequence as i64 * 1_000_000);
@@ -116,7 +119,11 @@ pub fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
-        if entry.path().is_dir() { copy(&entry.path(), &target) } else { drop(std::fs::copy(entry.path(), target).unwrap()) }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            drop(std::fs::copy(entry.path(), target).unwrap())
+        }
     }
 }
 

@@ -20,7 +20,14 @@ fn every_door_keeps_to_the_scope() {
         let rt = runtime();
         let scope = only(&[2]);
         let all = TimeRange::ALL;
-        for text in ["", "agency:1 OR agency:2", "NOT agency:2 OR user:*", "agency_id:>=1", "192.0.2.3 OR *", "-status:nothing*"] {
+        for text in [
+            "",
+            "agency:1 OR agency:2",
+            "NOT agency:2 OR user:*",
+            "agency_id:>=1",
+            "192.0.2.3 OR *",
+            "-status:nothing*",
+        ] {
             let q = query(text);
             let page = rt.block_on(lake.search(&q, &scope, all, None, &limits())).unwrap();
             assert!(!page.rows.is_empty() && page.rows.iter().all(|r| r.agency == AgencyId(2)), "{text}");

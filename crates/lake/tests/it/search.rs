@@ -113,20 +113,24 @@ fn a_row_tells_everything() {
         if flushed {
             lake.flush().unwrap();
         }
-        let row = runtime().block_on(lake.get(EventId { epoch: 1, sequence: 42 }, &Scope::All, &limits())).unwrap().unwrap();
+        let row =
+            runtime().block_on(lake.get(EventId { epoch: 1, sequence: 42 }, &Scope::All, &limits())).unwrap().unwrap();
         assert_eq!((row.agency, row.source, row.time), (AgencyId(1), SourceId(3), Micros(MORNING + 42_000_000)));
         let mut fields = row.fields.clone();
         let hash = fields.remove("raw_hash").unwrap();
         assert_eq!(hash.as_str().unwrap().len(), 16);
-        assert_eq!(serde_json::Value::Object(fields), json!({
-            "id": "1-42", "time": "2026-03-12T00:00:42.000000Z", "receive_time": "2026-03-12T00:00:42.000500Z",
-            "agency_id": 1, "source_id": 3, "transport": "tcp", "format": "sshd", "class": "authentication",
-            "activity": "open", "status": "success", "event_severity": "info", "evidence": "handshake",
-            "time_from": "header", "encoding": "utf-8", "truncated": false, "skewed": false, "forgeable": "user",
-            "src_ip": "192.0.2.42", "src_port": 30042, "dst_port": 22, "user": "user2",
-            "extra": { "policyid": "P2" },
-            "raw": "sshd[42]: Accepted password for user2 from 192.0.2.42 port 30042 ssh2",
-        }));
+        assert_eq!(
+            serde_json::Value::Object(fields),
+            json!({
+                "id": "1-42", "time": "2026-03-12T00:00:42.000000Z", "receive_time": "2026-03-12T00:00:42.000500Z",
+                "agency_id": 1, "source_id": 3, "transport": "tcp", "format": "sshd", "class": "authentication",
+                "activity": "open", "status": "success", "event_severity": "info", "evidence": "handshake",
+                "time_from": "header", "encoding": "utf-8", "truncated": false, "skewed": false, "forgeable": "user",
+                "src_ip": "192.0.2.42", "src_port": 30042, "dst_port": 22, "user": "user2",
+                "extra": { "policyid": "P2" },
+                "raw": "sshd[42]: Accepted password for user2 from 192.0.2.42 port 30042 ssh2",
+            })
+        );
     }
     assert_eq!(runtime().block_on(lake.get(EventId { epoch: 1, sequence: 43 }, &Scope::All, &limits())).unwrap(), None);
 }
@@ -151,7 +155,8 @@ fn korean_lines_in_any_encoding_are_found() {
         assert_eq!(found(&lake, "패*길"), [2, 1]);
         assert_eq!(found(&lake, "성공"), Vec::<u64>::new());
         assert_eq!(found(&lake, "encoding:cp949"), [1]);
-        let row = runtime().block_on(lake.get(EventId { epoch: 1, sequence: 1 }, &Scope::All, &limits())).unwrap().unwrap();
+        let row =
+            runtime().block_on(lake.get(EventId { epoch: 1, sequence: 1 }, &Scope::All, &limits())).unwrap().unwrap();
         assert_eq!(row.fields["raw"], "로그인 실패 홍길동");
         assert_eq!(row.fields["raw_b64"], "t86x18DOIL3HxtAgyKux5rW/");
         assert_eq!(found(&lake, "half"), [3]);
@@ -166,7 +171,8 @@ fn histograms_count_every_match_once() {
         let h = rt.block_on(lake.histogram(&query("user:user1"), &Scope::All, range, 15, &limits())).unwrap();
         assert_eq!((h.width, h.from, h.total), (60_000_000, Micros(MORNING), 90));
         assert_eq!(h.counts, vec![6; 15]);
-        let open = rt.block_on(lake.histogram(&query("user:user1"), &Scope::All, TimeRange::ALL, 50, &limits())).unwrap();
+        let open =
+            rt.block_on(lake.histogram(&query("user:user1"), &Scope::All, TimeRange::ALL, 50, &limits())).unwrap();
         assert_eq!((open.total, open.counts.iter().sum::<u64>()), (90, 90));
         let none = rt.block_on(lake.histogram(&query("nothing"), &Scope::All, TimeRange::ALL, 50, &limits())).unwrap();
         assert_eq!(none, Histogram::default());
@@ -188,7 +194,8 @@ fn facets_give_shares() {
         assert_eq!(by("dst_port").distinct, 0);
         assert_eq!(by("event_severity").values[0].value, "medium");
         assert_eq!(by("extra.policyid").values[0].value, "P5");
-        let wrong = runtime().block_on(lake.facets(&Query::all(), &Scope::All, TimeRange::ALL, &["nope"], 3, &limits()));
+        let wrong =
+            runtime().block_on(lake.facets(&Query::all(), &Scope::All, TimeRange::ALL, &["nope"], 3, &limits()));
         assert!(wrong.is_err());
     });
 }
@@ -208,7 +215,10 @@ fn pipes_give_tables() {
         assert_eq!(table(lake, "| count").rows, [[json!(900)]]);
         let t = table(lake, "user:user1 | count by status, event_severity");
         assert_eq!(t.columns, ["status", "event_severity", "count"]);
-        assert_eq!(t.rows, [vec![json!("failure"), json!("medium"), json!(60)], vec![json!("success"), json!("info"), json!(30)]]);
+        assert_eq!(
+            t.rows,
+            [vec![json!("failure"), json!("medium"), json!(60)], vec![json!("success"), json!("info"), json!(30)]]
+        );
         let t = table(lake, "| top 2 src_ip");
         assert_eq!(t.rows, [[json!("192.0.2.0"), json!(18)], [json!("192.0.2.1"), json!(18)]]);
         assert_eq!(table(lake, "| count by dst_port").rows, [[json!(22), json!(450)], [json!(null), json!(450)]]);
@@ -252,7 +262,15 @@ fn a_needle_touches_few_row_groups() {
     needle.set(Field::User, "zebra");
     lake.append(std::sync::Arc::new(vec![needle])).unwrap();
     lake.flush().unwrap();
-    for text in ["203.0.113.77", "src_ip:203.0.113.77", "src_ip:203.0.113.0/24", "user:ZEBRA", "zebra", "user:zeb*", "\"by zebra\""] {
+    for text in [
+        "203.0.113.77",
+        "src_ip:203.0.113.77",
+        "src_ip:203.0.113.0/24",
+        "user:ZEBRA",
+        "zebra",
+        "user:zeb*",
+        "\"by zebra\"",
+    ] {
         let c = runtime().block_on(lake.count(&query(text), &Scope::All, TimeRange::ALL, &limits())).unwrap();
         assert_eq!(c.rows, 1, "{text}");
         assert_eq!((c.scanned.files_read, c.scanned.groups_read), (1, 1), "{text}: {:?}", c.scanned);
@@ -274,7 +292,8 @@ fn limits_bite_with_a_sentence() {
     let e = rt.block_on(lake.sql("select raw, count(*) from events group by raw", &Scope::All, &small)).unwrap_err();
     assert!(matches!(e, LakeError::Memory(_)), "{e}");
     let short = Limits { deadline: std::time::Duration::from_millis(1), ..limits() };
-    let slow = "select count(*) from events a cross join events b cross join events c where a.raw < b.raw and b.raw < c.raw";
+    let slow =
+        "select count(*) from events a cross join events b cross join events c where a.raw < b.raw and b.raw < c.raw";
     let e = rt.block_on(lake.sql(slow, &Scope::All, &short)).unwrap_err();
     assert!(matches!(e, LakeError::Deadline(_)), "{e}");
     assert_eq!(count(&lake, "user:user1"), 2_000, "the next query runs");
@@ -286,7 +305,14 @@ fn exports_hold_every_match() {
         let rt = runtime();
         let export = |format| {
             let mut out = Vec::new();
-            let n = rt.block_on(lake.export(&query("user:user1"), &only(&[1, 2]), TimeRange::ALL, format, &mut out, &limits()));
+            let n = rt.block_on(lake.export(
+                &query("user:user1"),
+                &only(&[1, 2]),
+                TimeRange::ALL,
+                format,
+                &mut out,
+                &limits(),
+            ));
             assert_eq!(n.unwrap(), 60);
             out
         };

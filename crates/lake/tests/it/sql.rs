@@ -22,13 +22,23 @@ fn run(lake: &Lake, text: &str, scope: &Scope) -> Result<Table> {
 #[test]
 fn sql_answers_over_the_scope() {
     let (_dir, lake) = lake();
-    let t = run(&lake, "select agency_id, count(*) as n from events group by agency_id order by agency_id", &only(&[1, 3])).unwrap();
-    assert_eq!((t.columns, t.rows), (vec!["agency_id".into(), "n".into()], vec![vec![json!(1), json!(30)], vec![json!(3), json!(30)]]));
+    let t =
+        run(&lake, "select agency_id, count(*) as n from events group by agency_id order by agency_id", &only(&[1, 3]))
+            .unwrap();
+    assert_eq!(
+        (t.columns, t.rows),
+        (vec!["agency_id".into(), "n".into()], vec![vec![json!(1), json!(30)], vec![json!(3), json!(30)]])
+    );
     let t = run(&lake, "select \"user\", src_ip, raw from events where src_ip = '192.0.2.7' and raw ilike '%FAILED%' order by time desc limit 1", &Scope::All).unwrap();
     assert_eq!(t.rows[0][1], "192.0.2.7");
     let t = run(&lake, "select count(*) from events where in_network(src_ip, '192.0.2.0/30')", &Scope::All).unwrap();
     assert_eq!(t.rows, [[json!(7)]]);
-    let t = run(&lake, "select extra['policyid'] as p, time from events where time >= '2026-03-12T00:01:00Z' order by time limit 1", &Scope::All).unwrap();
+    let t = run(
+        &lake,
+        "select extra['policyid'] as p, time from events where time >= '2026-03-12T00:01:00Z' order by time limit 1",
+        &Scope::All,
+    )
+    .unwrap();
     assert_eq!(t.rows[0], [json!("P0"), json!("2026-03-12T00:01:00.000000Z")]);
     let t = run(&lake, "with a as (select distinct \"user\" from events) select count(*) from a", &Scope::All).unwrap();
     assert_eq!(t.rows, [[json!(10)]]);
