@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, MatchKind};
-use bongsu_event::{Activity, Class, Event, Field, FieldKind, FieldSet, Status};
+use bongsu_event::{Activity, Class, Event, Field, FieldKind, FieldSet, Status, TimeFrom};
 
 use crate::line::Context;
 use crate::names::Names;
@@ -23,6 +23,8 @@ enum Meaning {
     Time(u8),
     /// Half of a time: `date=2026-01-02 time=03:04:05`.
     Date,
+    /// Several hashes, each with its kind in front.
+    Hashes,
     Nothing,
 }
 
@@ -32,26 +34,26 @@ const SHARED: &[(&[&str], Field)] = &[
         "sourceipaddress", "sourceipaddr", "ipaddress", "ipaddr", "peerip", "peeraddress", "attackerip", "rhost", "cip", "fromip", "ipsrc",
         "callerip", "callipaddr", "callingip", "useripaddress", "userip", "srcipaddr", "srcipv4", "srcipv6", "srcv4", "sourceipv4",
         "hostaddr", "originip", "loginip", "actorip", "requestip", "clientipaddress", "httprequestclientip", "localip", "sourceaddr",
-        "actoripaddress", "srcipaddress", "nasclientip", "framedipaddress", "srcip4", "clientsrcip", "remoteipaddress", "calleripaddress"],
+        "actoripaddress", "srcipaddress", "idorigh", "origh", "station", "ipclient", "addrremote", "publicip", "externalip", "srcaddress", "clientip4", "nasclientip", "framedipaddress", "srcip4", "clientsrcip", "remoteipaddress", "calleripaddress"],
         Field::SrcIp),
     (&["dst", "dest", "destip", "dstaddr", "daddr", "dip", "destinationaddress", "destaddr", "destaddress", "destinationipaddress",
         "destinationipaddr", "serverip", "serveraddress", "targetip", "targetaddress", "ipdst", "toip", "dstipaddr", "dstipv4",
-        "dstipv6", "dstv4", "destinationipv4", "victimip", "dstipaddress", "destipaddress", "destipaddr", "hostip4"],
+        "dstipv6", "dstv4", "destinationipv4", "victimip", "dstipaddress", "destipaddress", "destipaddr", "idresph", "resph", "gatewaystation", "serveraddr", "dstaddress", "vip"],
         Field::DstIp),
-    (&["srcport", "sport", "sourceport", "spt", "clientport", "remoteport", "srcpt", "cport", "srctcpport", "portsrc", "psrc"], Field::SrcPort),
-    (&["dstport", "dport", "destport", "destinationport", "dpt", "serverport", "dstpt", "targetport", "destpt", "portdst", "pdst"], Field::DstPort),
+    (&["srcport", "sport", "sourceport", "spt", "clientport", "remoteport", "srcpt", "cport", "srctcpport", "portsrc", "psrc", "idorigp", "origp", "clientsrcport"], Field::SrcPort),
+    (&["dstport", "dport", "destport", "destinationport", "dpt", "serverport", "dstpt", "targetport", "destpt", "portdst", "pdst", "idrespp", "respp"], Field::DstPort),
     (&["natsrcip", "srcnatip", "snatip", "sourcetranslatedaddress", "xlatesrc", "srcxlatedip", "natsrc", "sourcenatip", "nataddress", "natsourceaddress", "srctransip", "mappedsrcip"], Field::SrcNatIp),
     (&["natdstip", "dstnatip", "dnatip", "destinationtranslatedaddress", "xlatedst", "dstxlatedip", "natdst", "destinationnatip", "natdestinationaddress", "dsttransip", "mappeddstip"], Field::DstNatIp),
     (&["natsrcport", "srcnatport", "sourcetranslatedport", "xlatesport", "srcxlatedport", "natsport", "sourcenatport", "natsourceport", "srctransport"], Field::SrcNatPort),
     (&["natdstport", "dstnatport", "destinationtranslatedport", "xlatedport", "dstxlatedport", "natdport", "destinationnatport", "natdestinationport", "dsttransport"], Field::DstNatPort),
     (&["proto", "protocol", "ipproto", "ipprotocol", "transportprotocol", "l4proto", "protocolname", "protoname", "networkprotocol", "transprotocol"], Field::Proto),
     (&["user", "usr", "suser", "srcuser", "sourceuser", "account", "accountname", "login", "loginname", "userid", "uname", "usrname", "userprincipalname",
-        "srcusername", "sourceusername", "authuser", "subjectusername", "loginuser", "useremail", "useridentityusername", "actorname", "actoruser", "dbuser",
-        "accountid2", "remoteuser", "callername", "admin", "adminname", "adminuser", "unauthuser", "initiatedby", "login_id"], Field::User),
+        "srcusername", "sourceusername", "authuser", "subjectusername", "loginuser", "useremail", "useridentityusername", "actorname", "actoruser", "actor",
+        "actoremail", "remoteuser", "callername", "admin", "adminname", "adminuser", "unauthuser", "initiatedby", "administrator"], Field::User),
     (&["duser", "dstuser", "destinationuser", "targetuser", "targetusername", "destinationusername", "destuser", "dstusername"], Field::DstUser),
     (&["userdomain", "logondomain", "accountdomain", "targetdomainname", "sntdom", "ntdomain", "subjectdomainname", "srcdomainname"], Field::UserDomain),
     (&["host", "hostname", "devname", "devicename", "dvchost", "computer", "computername", "machinename", "devicehostname", "agenthostname",
-        "sensorname", "nodename", "servername2", "observerhostname", "hostid2", "endpoint", "endpointname", "agentname", "dvc_host", "machine"], Field::Host),
+        "sensorname", "nodename", "observerhostname", "hostidentifier", "endpoint", "endpointname", "agentname", "machine"], Field::Host),
     (&["shost", "srchost", "sourcehost", "sourcehostname", "srchostname", "clienthost", "clienthostname", "workstation", "workstationname", "clientname", "remotehost"], Field::SrcHost),
     (&["dhost", "dsthost", "desthost", "destinationhost", "destinationhostname", "dsthostname", "targethost", "targethostname", "serverhostname", "desthostname"], Field::DstHost),
     (&["srcmac", "sourcemac", "clientmac", "mac", "macaddress", "macaddr", "smac", "srcmacaddress", "srcmacaddr", "sourcemacaddress", "callingstationid", "clientmacaddress", "devicemac"], Field::SrcMac),
@@ -112,8 +114,8 @@ const TIMES: &[(&[&str], u8)] = &[
     (&["timestamp", "eventtime", "datetime", "timegenerated", "eventtimestamp", "logtime", "devicetime", "occurredat", "timecreated",
         "timecreatedsystemtime", "eventcreateddatetime", "utctime", "systemtime", "devicereceipttime", "timestampiso8601", "time"], 0),
     (&["ts", "rt", "createdat", "createddatetime", "creationtime", "createtime", "createdtime", "activitydatetime", "published", "isotimestamp", "starttime", "start",
-        "startedat", "requestreceivedtimestamp", "eventdate", "datetimeutc", "localtime", "edgestarttimestamp", "timereceived", "eventdatetime", "timems", "epoch",
-        "receivetime", "generatedtime", "generatetime", "insertionid2", "requesttime2", "logtimestamp", "eventcreatedtime", "timestampms", "createdon", "updatedat", "end", "endtime", "lastmodified"], 1),
+        "startedat", "requestreceivedtimestamp", "calendartime", "eventdate", "datetimeutc", "localtime", "edgestarttimestamp", "timereceived", "eventdatetime", "timems", "unixtime",
+        "receivetime", "generatedtime", "generatetime", "logtimestamp", "eventcreatedtime", "timestampms", "createdon", "updatedat", "end", "endtime", "lastmodified"], 1),
 ];
 
 /// Names whose meaning differs from sender to sender; better unread than wrong.
@@ -122,6 +124,7 @@ const AMBIGUOUS: &[&str] = &["name", "id", "type", "status", "source", "destinat
 static NAMES: LazyLock<Names<Meaning>> = LazyLock::new(|| {
     let mut list: Vec<(&'static str, Meaning)> = AMBIGUOUS.iter().map(|n| (*n, Meaning::Nothing)).collect();
     list.push(("date", Meaning::Date));
+    list.extend(["hashes", "hash", "filehash", "processhash"].map(|n| (n, Meaning::Hashes)));
     for (names, rank) in TIMES {
         list.extend(names.iter().map(|n| (*n, Meaning::Time(*rank))));
     }
@@ -205,6 +208,13 @@ impl<'c> Gather<'c> {
                 }
                 false
             }
+            Meaning::Hashes => {
+                // `SHA1=…,MD5=…,SHA256=…`
+                for hash in value.split([',', ' ']) {
+                    net::set_hash(event, hash.rsplit(['=', ':']).next().unwrap_or(""));
+                }
+                false
+            }
             Meaning::Is(field) => {
                 if event.get(field).is_some() {
                     return false;
@@ -218,6 +228,10 @@ impl<'c> Gather<'c> {
 
     fn time(&mut self, event: &mut Event, value: &str, rank: u8) -> bool {
         if rank >= self.time_rank {
+            return true;
+        }
+        // a time without a year says less than a header's
+        if event.time_from == TimeFrom::Header && value.bytes().next().is_some_and(|b| b.is_ascii_alphabetic()) && value.len() < 17 {
             return true;
         }
         let set = when::set(event, value, self.context);
@@ -234,6 +248,12 @@ impl<'c> Gather<'c> {
             self.time(event, &format!("{date} {clock}"), 0);
         }
         net::set_sums(event);
+        // a sender that counts one direction counts all it knows
+        for (sum, out) in [(Field::Bytes, Field::BytesOut), (Field::Packets, Field::PacketsOut)] {
+            if let Some(n) = event.int(out) {
+                event.set(sum, n);
+            }
+        }
         settle(event);
     }
 }
@@ -251,7 +271,12 @@ pub(crate) fn set_value(event: &mut Event, field: Field, value: &str) -> bool {
         },
         FieldKind::Text => {
             match field {
-                Field::Proto => net::set_proto(event, value),
+                Field::Proto => {
+                    // `tcp/https`
+                    let (proto, app) = value.split_once('/').unwrap_or((value, ""));
+                    net::set_proto(event, proto);
+                    event.set(Field::App, app);
+                }
                 Field::User if value.contains('\\') => net::set_user(event, value),
                 Field::SrcMac | Field::DstMac if value.bytes().filter(|b| matches!(b, b':' | b'-' | b'.')).count() < 2 => return false,
                 Field::Url => net::set_url(event, value),
@@ -274,6 +299,14 @@ fn set_address(event: &mut Event, field: Field, value: &str) -> bool {
         _ => return false,
     };
     let first = value.split([',', ' ']).next().unwrap_or("");
+    // `192.0.2.1:443:X1`, with the interface behind the port
+    let (first, interface) = match first.rsplit_once(':') {
+        Some((rest, name)) if rest.matches(':').count() == 1 && rest.contains('.') => (rest, name),
+        _ => (first, ""),
+    };
+    if interface.bytes().any(|b| b.is_ascii_alphabetic()) {
+        event.set(if field == Field::SrcIp { Field::InIface } else { Field::OutIface }, interface);
+    }
     let parts = first.rsplit_once([':', '/']).and_then(|(a, p)| Some((field.read(a)?, p)));
     match (parts, field.read(first)) {
         (_, Some(ip)) => event.set(field, ip),

@@ -214,6 +214,21 @@ fn is_key_byte(b: u8) -> bool {
     KIND.get(usize::from(b)) == Some(&KEY)
 }
 
+/// `key:"value"; key:"value"`, as Check Point writes inside its brackets.
+pub(crate) fn colon_pairs(text: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+    let mut pairs = Pairs::new(text);
+    std::iter::from_fn(move || {
+        let rest = text.get(pairs.at..)?;
+        let key = rest.trim_start_matches([' ', ';', '[']);
+        let colon = key.find(":\"")?;
+        let start = pairs.at + (rest.len() - key.len()) + colon + 1;
+        pairs.left = pairs.left.checked_sub(1)?;
+        let (value, end) = pairs.quoted(start, b'"')?;
+        pairs.at = end;
+        key.get(..colon).map(|k| (k, value))
+    })
+}
+
 /// Backslashes before quotes, backslashes and line ends taken off.
 pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
@@ -279,6 +294,13 @@ mod tests {
             greedy("msg=closed by peer src=192.0.2.1 note=last word here"),
             [("msg", "closed by peer".to_owned()), ("src", "192.0.2.1".to_owned()), ("note", "last".to_owned())]
         );
+    }
+
+    #[test]
+    fn colons_and_semicolons() {
+        let found: Vec<_> = colon_pairs("[action:\"Drop\"; src:\"192.0.2.1\"; note:\"a:\\\"b\\\"; dst:\\\"x\"]").collect();
+        assert_eq!(found, [("action", "Drop".into()), ("src", "192.0.2.1".into()), ("note", "a:\"b\"; dst:\"x".into())]);
+        assert_eq!(colon_pairs("[a b]").count(), 0);
     }
 
     #[test]

@@ -264,6 +264,7 @@ impl<'a> Scan<'a> {
         }
         let civil = match n {
             4 => self.year_first(),
+            6 if self.ahead(6) == Some(b' ') => self.short_date(),
             8 => self.compact_date(),
             12 | 14 | 17 => self.compact(n),
             1 | 2 => self.day_first(),
@@ -304,6 +305,14 @@ impl<'a> Scan<'a> {
         let mut civil = Civil { year, month, day, ..Civil::default() };
         // `2026. 1. 2. 오후 3:04:05`
         self.skip_any(b".");
+        self.clock(&mut civil)?;
+        Some(civil)
+    }
+
+    /// `260102  3:04:05`
+    fn short_date(&mut self) -> Option<Civil> {
+        let (year, month, day) = (self.number(2)?, self.number(2)?, self.number(2)?);
+        let mut civil = Civil { year: Some(2000 + year), month, day, ..Civil::default() };
         self.clock(&mut civil)?;
         Some(civil)
     }
@@ -583,6 +592,7 @@ mod tests {
             ("2026-01-02 03:04:05-0500", "2026-01-02T08:04:05.000000Z zoned"),
             ("20260102030405", "2026-01-02T03:04:05.000000Z"),
             ("20260102 030405", "2026-01-02T03:04:05.000000Z"),
+            ("260102  3:04:05", "2026-01-02T03:04:05.000000Z"),
             ("Jan  2 03:04:05", "2026-01-02T03:04:05.000000Z"),
             ("Dec 31 23:59:59", "2025-12-31T23:59:59.000000Z"),
             ("Jan 02 2025 03:04:05", "2025-01-02T03:04:05.000000Z"),

@@ -6,7 +6,7 @@
 use bongsu_event::{Class, Event, Field, TimeFrom, Unread};
 
 use crate::generic::Gather;
-use crate::kv::Pairs;
+use crate::kv::{Pairs, colon_pairs};
 use crate::{Format, Line, net, when};
 
 /// Bare syslog.
@@ -48,8 +48,11 @@ impl Format for Syslog {
 /// The parameters of RFC 5424 structured data.
 pub(crate) fn structured(event: &mut Event, line: &Line<'_>, gather: &mut Gather<'_>) {
     if let Some(data) = line.header.as_ref().and_then(|h| h.structured) {
-        for (key, value) in Pairs::new(data) {
-            gather.take(event, key, &value);
+        let colons = data.split_once(':').is_some_and(|(key, rest)| rest.starts_with('"') && !key.contains(['=', ' ']));
+        if colons {
+            colon_pairs(data).for_each(|(key, value)| gather.take(event, key, &value));
+        } else {
+            Pairs::new(data).for_each(|(key, value)| gather.take(event, key, &value));
         }
     }
 }
