@@ -81,11 +81,13 @@ fn other_than_utf8<'a>(raw: &'a [u8], error: &std::str::Utf8Error) -> (Cow<'a, s
     if korean_wrong == 0 && !(cut_at_end && utf8_wrong == 0 && !korean.chars().any(is_hangul)) {
         return (korean, Encoding::Cp949);
     }
-    let (utf8_right, korean_right) = (utf8.chars().filter(|c| is_hangul(*c)).count(), korean.chars().filter(|c| is_hangul(*c)).count());
+    let (utf8_right, korean_right) =
+        (utf8.chars().filter(|c| is_hangul(*c)).count(), korean.chars().filter(|c| is_hangul(*c)).count());
     if korean_right > 2 * korean_wrong && korean_right > utf8_right && korean_wrong < utf8_wrong {
         return (korean, Encoding::Cp949);
     }
-    let name = if utf8_right > utf8_wrong || (cut_at_end && utf8_wrong == 0) { Encoding::Utf8 } else { Encoding::Unknown };
+    let name =
+        if utf8_right > utf8_wrong || (cut_at_end && utf8_wrong == 0) { Encoding::Utf8 } else { Encoding::Unknown };
     (utf8, name)
 }
 

@@ -29,6 +29,7 @@ enum Meaning {
 }
 
 /// Names in small letters without punctuation, besides the columns' own names and aliases.
+#[rustfmt::skip]
 const SHARED: &[(&[&str], Field)] = &[
     (&["src", "srcaddr", "saddr", "sip", "clientip", "clientaddress", "clientaddr", "remoteip", "remoteaddr", "remoteaddress",
         "sourceipaddress", "sourceipaddr", "ipaddress", "ipaddr", "peerip", "peeraddress", "attackerip", "rhost", "cip", "fromip", "ipsrc",
@@ -110,6 +111,7 @@ const SHARED: &[(&[&str], Field)] = &[
 ];
 
 /// Names of times, the best first.
+#[rustfmt::skip]
 const TIMES: &[(&[&str], u8)] = &[
     (&["timestamp", "eventtime", "datetime", "timegenerated", "eventtimestamp", "logtime", "devicetime", "occurredat", "timecreated",
         "timecreatedsystemtime", "eventcreateddatetime", "utctime", "systemtime", "devicereceipttime", "timestampiso8601", "time"], 0),
@@ -119,7 +121,20 @@ const TIMES: &[(&[&str], u8)] = &[
 ];
 
 /// Names whose meaning differs from sender to sender; better unread than wrong.
-const AMBIGUOUS: &[&str] = &["name", "id", "type", "status", "source", "destination", "initiated", "answer", "query", "value", "key", "version"];
+const AMBIGUOUS: &[&str] = &[
+    "name",
+    "id",
+    "type",
+    "status",
+    "source",
+    "destination",
+    "initiated",
+    "answer",
+    "query",
+    "value",
+    "key",
+    "version",
+];
 
 static NAMES: LazyLock<Names<Meaning>> = LazyLock::new(|| {
     let mut list: Vec<(&'static str, Meaning)> = AMBIGUOUS.iter().map(|n| (*n, Meaning::Nothing)).collect();
@@ -231,7 +246,10 @@ impl<'c> Gather<'c> {
             return true;
         }
         // a time without a year says less than a header's
-        if event.time_from == TimeFrom::Header && value.bytes().next().is_some_and(|b| b.is_ascii_alphabetic()) && value.len() < 17 {
+        if event.time_from == TimeFrom::Header
+            && value.bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
+            && value.len() < 17
+        {
             return true;
         }
         let set = when::set(event, value, self.context);
@@ -278,7 +296,11 @@ pub(crate) fn set_value(event: &mut Event, field: Field, value: &str) -> bool {
                     event.set(Field::App, app);
                 }
                 Field::User if value.contains('\\') => net::set_user(event, value),
-                Field::SrcMac | Field::DstMac if value.bytes().filter(|b| matches!(b, b':' | b'-' | b'.')).count() < 2 => return false,
+                Field::SrcMac | Field::DstMac
+                    if value.bytes().filter(|b| matches!(b, b':' | b'-' | b'.')).count() < 2 =>
+                {
+                    return false;
+                }
                 Field::Url => net::set_url(event, value),
                 _ => event.set(field, value),
             }
@@ -331,6 +353,7 @@ mod says {
     pub(super) const SUCCESS: u8 = 16;
 }
 
+#[rustfmt::skip]
 const WORDS: &[(&str, u8)] = &[
     ("login", says::LOGIN), ("logon", says::LOGIN), ("log in", says::LOGIN), ("logged in", says::LOGIN), ("sign-in", says::LOGIN),
     ("signin", says::LOGIN), ("authenticat", says::LOGIN), ("로그인", says::LOGIN),

@@ -64,7 +64,11 @@ fn starts_with_month(text: &str) -> bool {
 fn take_pri(text: &str) -> (Option<u8>, &str) {
     let bytes = text.as_bytes();
     let digits = bytes.iter().take(6).take_while(|b| b.is_ascii_digit()).count();
-    let start = if digits > 0 && bytes.get(digits) == Some(&b' ') && bytes.get(digits + 1) == Some(&b'<') { digits + 1 } else { 0 };
+    let start = if digits > 0 && bytes.get(digits) == Some(&b' ') && bytes.get(digits + 1) == Some(&b'<') {
+        digits + 1
+    } else {
+        0
+    };
     let Some(b'<') = bytes.get(start) else { return (None, text) };
     let n = bytes.get(start + 1..).unwrap_or(&[]).iter().take(4).take_while(|b| b.is_ascii_digit()).count();
     let end = start + 1 + n;
@@ -113,7 +117,9 @@ fn rfc5424<'a>(text: &'a str, header: &mut SyslogHeader<'a>, context: &Context) 
 }
 
 fn is_name(word: &str) -> bool {
-    !word.is_empty() && word.len() <= HOST_BYTES_MAX && !word.bytes().any(|b| matches!(b, b'=' | b'"' | b'{' | b'|' | b'<'))
+    !word.is_empty()
+        && word.len() <= HOST_BYTES_MAX
+        && !word.bytes().any(|b| matches!(b, b'=' | b'"' | b'{' | b'|' | b'<'))
 }
 
 fn value(word: &str) -> Option<&str> {
@@ -188,7 +194,10 @@ fn rfc3164<'a>(text: &'a str, header: &mut SyslogHeader<'a>, context: &Context) 
 fn without_priority_word(text: &str) -> &str {
     let Some((word, rest)) = text.split_once(' ') else { return text };
     let Some((facility, severity)) = word.split_once('.') else { return text };
-    let is_severity = matches!(severity, "emerg" | "alert" | "crit" | "err" | "error" | "warn" | "warning" | "notice" | "info" | "debug");
+    let is_severity = matches!(
+        severity,
+        "emerg" | "alert" | "crit" | "err" | "error" | "warn" | "warning" | "notice" | "info" | "debug"
+    );
     if is_severity && facility.len() <= 9 { rest.trim_start_matches(' ') } else { text }
 }
 
@@ -216,7 +225,8 @@ fn before_time<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> &'a str {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         if let Some(counted) = rest.get(digits..).filter(|_| digits > 0).and_then(|r| r.strip_prefix(": ")) {
             rest = counted;
-            let named = rest.split_once(": ").filter(|(name, r)| is_host(name) && r.trim_start_matches(['*', '.']).len() > 15);
+            let named =
+                rest.split_once(": ").filter(|(name, r)| is_host(name) && r.trim_start_matches(['*', '.']).len() > 15);
             if let Some((name, behind)) = named.filter(|(_, r)| starts_with_month(r.trim_start_matches(['*', '.']))) {
                 header.host = Some(name);
                 rest = behind;
@@ -257,11 +267,11 @@ fn untimed<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> &'a str {
             return body;
         }
         let mut probe = SyslogHeader::default();
-        if let Some(after) = take_host(text, &mut probe).map(|r| r.trim_start_matches(' ')) {
-            if let Some(body) = take_tag(after, &mut probe).filter(|_| probe.pid.is_some()) {
-                (header.host, header.app, header.pid) = (probe.host, probe.app, probe.pid);
-                return body;
-            }
+        if let Some(after) = take_host(text, &mut probe).map(|r| r.trim_start_matches(' '))
+            && let Some(body) = take_tag(after, &mut probe).filter(|_| probe.pid.is_some())
+        {
+            (header.host, header.app, header.pid) = (probe.host, probe.app, probe.pid);
+            return body;
         }
         return text;
     }
@@ -279,7 +289,8 @@ fn untimed<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> &'a str {
 fn take_host<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> Option<&'a str> {
     let end = text.bytes().position(|b| matches!(b, b' ' | b'\t'))?;
     let host = text.get(..end)?;
-    let host = host.strip_suffix(':').filter(|_| text.get(end + 1..).is_some_and(|r| r.starts_with('%'))).unwrap_or(host);
+    let host =
+        host.strip_suffix(':').filter(|_| text.get(end + 1..).is_some_and(|r| r.starts_with('%'))).unwrap_or(host);
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
     if !is_host(bare) {
         return None;
@@ -289,14 +300,19 @@ fn take_host<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> Option<&'a str
 }
 
 fn is_host(word: &str) -> bool {
-    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'/' | b'@' | b'~') || b >= 0x80;
+    let fits =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'/' | b'@' | b'~') || b >= 0x80;
     !word.is_empty() && word.len() <= HOST_BYTES_MAX && word.bytes().all(fits) && !word.ends_with(':') && word != "-"
 }
 
 /// `name: `, `name[123]: `, `name(module)[123]: `, `name[123] `
 fn take_tag<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> Option<&'a str> {
     let bytes = text.as_bytes();
-    let fits = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'/' | b'(' | b')' | b'+' | b'@' | b'#' | b'~') || *b >= 0x80;
+    let fits = |b: &u8| {
+        b.is_ascii_alphanumeric()
+            || matches!(b, b'.' | b'-' | b'_' | b'/' | b'(' | b')' | b'+' | b'@' | b'#' | b'~')
+            || *b >= 0x80
+    };
     let end = bytes.iter().take(TAG_BYTES_MAX).take_while(|b| fits(b)).count();
     if end == 0 || matches!(bytes.first(), Some(b'(' | b'-')) {
         return None;
@@ -314,8 +330,10 @@ fn take_tag<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> Option<&'a str>
             let close = end + memchr(b']', bytes.get(end..)?.get(..TAG_BYTES_MAX.min(bytes.len() - end))?)?;
             let pid = text.get(end + 1..close)?;
             let after = text.get(close + 1..)?;
-            let rest = after.strip_prefix(':').or_else(|| after.strip_prefix(' ')).or(after.is_empty().then_some(""))?;
-            let pid_like = pid.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'#'));
+            let rest =
+                after.strip_prefix(':').or_else(|| after.strip_prefix(' ')).or(after.is_empty().then_some(""))?;
+            let pid_like =
+                pid.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'#'));
             if !pid_like {
                 return None;
             }
@@ -368,9 +386,15 @@ mod tests {
             ("<34>Jan 02 2025 03:04:05 fw1: %ASA-6-1: x", "34|2025-01-02T03:04:05|fw1|-|-|%ASA-6-1: x"),
             ("<189>12: sw1: *Jan  2 03:04:05.123 UTC: %SYS-5-X: y", "189|2026-01-02T03:04:05|sw1|-|-|%SYS-5-X: y"),
             ("<34>1 2025-01-02T03:04:05.6Z gate app 7 ID - hello", "34|2025-01-02T03:04:05|gate|app|7|hello"),
-            ("<34>1 2025-01-02T03:04:05Z gate app - - [a b=\"c\\\"]\"][d] hello", "34|2025-01-02T03:04:05|gate|app|-|hello"),
+            (
+                "<34>1 2025-01-02T03:04:05Z gate app - - [a b=\"c\\\"]\"][d] hello",
+                "34|2025-01-02T03:04:05|gate|app|-|hello",
+            ),
             ("<34>1 - - - - - -", "34|-|-|-|-|"),
-            ("<134>1 1735787045.123456789 ap1 flows allow src=192.0.2.1", "134|2025-01-02T03:04:05|ap1|-|-|flows allow src=192.0.2.1"),
+            (
+                "<134>1 1735787045.123456789 ap1 flows allow src=192.0.2.1",
+                "134|2025-01-02T03:04:05|ap1|-|-|flows allow src=192.0.2.1",
+            ),
             ("<34>2025-01-02T03:04:05+09:00 gate su[7]: hi", "34|2025-01-01T18:04:05|gate|su|7|hi"),
             ("2025-01-02T03:04:05.123456+09:00 gate su[7]: hi", "-|2025-01-01T18:04:05|gate|su|7|hi"),
             ("<189>date=2025-01-02 time=03:04:05", "189|-|-|-|-|date=2025-01-02 time=03:04:05"),

@@ -145,7 +145,13 @@ mod tests {
         assert!(whole);
         assert_eq!(
             out,
-            ["a.b=Int(1)", "a.c=Bool(true)", "a.c.d=Text(\"x\\\"y\")", "e=Float(1.5)", "g=Text(\"18446744073709551615\")"]
+            [
+                "a.b=Int(1)",
+                "a.c=Bool(true)",
+                "a.c.d=Text(\"x\\\"y\")",
+                "e=Float(1.5)",
+                "g=Text(\"18446744073709551615\")"
+            ]
         );
     }
 

@@ -199,7 +199,13 @@ static KIND: [u8; 256] = {
             || byte >= 0x80;
         #[expect(clippy::indexing_slicing, reason = "const; b < 256")]
         {
-            kind[b] = if separator { SEPARATOR } else if key { KEY } else { 0 };
+            kind[b] = if separator {
+                SEPARATOR
+            } else if key {
+                KEY
+            } else {
+                0
+            };
         }
         b += 1;
     }
@@ -298,8 +304,12 @@ mod tests {
 
     #[test]
     fn colons_and_semicolons() {
-        let found: Vec<_> = colon_pairs("[action:\"Drop\"; src:\"192.0.2.1\"; note:\"a:\\\"b\\\"; dst:\\\"x\"]").collect();
-        assert_eq!(found, [("action", "Drop".into()), ("src", "192.0.2.1".into()), ("note", "a:\"b\"; dst:\"x".into())]);
+        let found: Vec<_> =
+            colon_pairs("[action:\"Drop\"; src:\"192.0.2.1\"; note:\"a:\\\"b\\\"; dst:\\\"x\"]").collect();
+        assert_eq!(
+            found,
+            [("action", "Drop".into()), ("src", "192.0.2.1".into()), ("note", "a:\"b\"; dst:\"x".into())]
+        );
         assert_eq!(colon_pairs("[a b]").count(), 0);
     }
 

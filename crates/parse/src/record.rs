@@ -3,8 +3,8 @@
 //! Invariant: always exactly one event, whatever the bytes. What a format set before it gave up is thrown away; what
 //! the syslog header says is kept even of a line nobody can read.
 
-use bytes::Bytes;
 use bongsu_event::{Class, Encoding, Event, Evidence, Field, FieldSet, TimeFrom, Unread};
+use bytes::Bytes;
 
 use crate::formats::FORMATS;
 use crate::line::{Context, Line, SyslogHeader};
@@ -39,12 +39,12 @@ pub fn parse_record(
     let (header, body) = header::split(&text, context);
     let line = Line { raw: &bytes, text: &text, encoding, header, body, context };
     let mut reason = UNREAD;
-    if let Some(format) = hint {
-        if format.confidence(&line) >= GENERIC_BELOW {
-            match read_with(format, &line, &raw) {
-                Ok(event) => return (event, Some(format)),
-                Err(why) => reason = why,
-            }
+    if let Some(format) = hint
+        && format.confidence(&line) >= GENERIC_BELOW
+    {
+        match read_with(format, &line, &raw) {
+            Ok(event) => return (event, Some(format)),
+            Err(why) => reason = why,
         }
     }
     for (confidence, format) in candidates(&line).into_iter().flatten() {

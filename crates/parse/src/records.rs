@@ -28,8 +28,8 @@ struct Record {
 /// # Errors
 /// The line is not a JSON object with `raw` or `raw_b64`, or the base64 is broken.
 pub fn record_of(line: &str) -> Result<Bytes, RecordError> {
-    let record: Record =
-        serde_json::from_str(line).map_err(|e| RecordError(format!("a record is a JSON object with raw or raw_b64: {e}")))?;
+    let record: Record = serde_json::from_str(line)
+        .map_err(|e| RecordError(format!("a record is a JSON object with raw or raw_b64: {e}")))?;
     match (record.raw, record.raw_b64) {
         (Some(text), _) => Ok(Bytes::from(text.into_bytes())),
         (None, Some(text)) => {

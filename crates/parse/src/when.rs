@@ -105,7 +105,8 @@ impl Civil {
     }
 
     fn local_seconds(&self, year: i64, context: &Context) -> Option<i64> {
-        let date = jiff::civil::Date::new(year.try_into().ok()?, self.month.try_into().ok()?, self.day.try_into().ok()?);
+        let date =
+            jiff::civil::Date::new(year.try_into().ok()?, self.month.try_into().ok()?, self.day.try_into().ok()?);
         let time = jiff::civil::Time::new(
             self.hour.try_into().ok()?,
             self.minute.try_into().ok()?,
@@ -123,7 +124,9 @@ impl Civil {
         let year = 1970 + receipt.div_euclid(YEAR_SECONDS);
         let this = self.micros(year, context);
         // a year's time is far longer than the margin, so only one of the neighbours can come into question
-        if let Some(time) = this.filter(|t| *t <= latest && latest - *t < (YEAR_SECONDS - 2 * DAY_SECONDS) * Micros::SECOND) {
+        if let Some(time) =
+            this.filter(|t| *t <= latest && latest - *t < (YEAR_SECONDS - 2 * DAY_SECONDS) * Micros::SECOND)
+        {
             return Some(time);
         }
         // 29 February may need to go back eight years (1904 to 1896)
@@ -168,16 +171,27 @@ fn month_of(word: &[u8]) -> Option<i64> {
         b"dec" => 12,
         _ => return None,
     };
-    let long = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-        "november", "december"];
+    let long = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
     let name = long.get(usize::try_from(at - 1).ok()?)?.as_bytes();
     let whole = word.len() == 3 || name.get(..word.len()).is_some_and(|n| n.eq_ignore_ascii_case(word));
     whole.then_some(at)
 }
 
 fn is_weekday(word: &[u8]) -> bool {
-    const DAYS: [&[u8]; 7] =
-        [b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday"];
+    const DAYS: [&[u8]; 7] = [b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday"];
     word.len() >= 3 && DAYS.iter().any(|d| d.get(..word.len()).is_some_and(|n| n.eq_ignore_ascii_case(word)))
 }
 
@@ -421,14 +435,16 @@ impl<'a> Scan<'a> {
     fn year_after(&mut self, civil: &mut Civil) {
         let start = self.at;
         self.spaces();
-        if self.at > start && self.digits_here(5) == 4 && !self.ahead(4).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.')) {
-            if let Some(year) = self.number(4).filter(|y| (1970..2200).contains(y)) {
-                civil.year = Some(year);
-                if civil.offset.is_none() {
-                    self.zone(civil);
-                }
-                return;
+        if self.at > start
+            && self.digits_here(5) == 4
+            && !self.ahead(4).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+            && let Some(year) = self.number(4).filter(|y| (1970..2200).contains(y))
+        {
+            civil.year = Some(year);
+            if civil.offset.is_none() {
+                self.zone(civil);
             }
+            return;
         }
         self.at = start;
     }
@@ -471,7 +487,12 @@ impl<'a> Scan<'a> {
     fn half_day(&mut self) -> Option<bool> {
         let rest = self.rest();
         let words: [(&[u8], bool); 6] = [
-            (b"AM", false), (b"PM", true), (b"am", false), (b"pm", true), ("오전".as_bytes(), false), ("오후".as_bytes(), true),
+            (b"AM", false),
+            (b"PM", true),
+            (b"am", false),
+            (b"pm", true),
+            ("오전".as_bytes(), false),
+            ("오후".as_bytes(), true),
         ];
         let (word, afternoon) = words.into_iter().find(|(w, _)| rest.starts_with(w))?;
         if rest.get(word.len()).is_some_and(u8::is_ascii_alphanumeric) {
@@ -578,7 +599,8 @@ mod tests {
     }
 
     fn at(text: &str) -> String {
-        read(text, &context("UTC")).map_or("none".into(), |s| format!("{}{}", s.time, if s.zoned { " zoned" } else { "" }))
+        read(text, &context("UTC"))
+            .map_or("none".into(), |s| format!("{}{}", s.time, if s.zoned { " zoned" } else { "" }))
     }
 
     #[test]

@@ -20,17 +20,26 @@ impl Format for Apache {
         "apache"
     }
     fn confidence(&self, line: &Line<'_>) -> u8 {
-        let tagged = line.header.as_ref().and_then(|h| h.app).is_some_and(|a| {
-            a.starts_with("apache") || a.starts_with("httpd")
-        });
+        let tagged =
+            line.header.as_ref().and_then(|h| h.app).is_some_and(|a| a.starts_with("apache") || a.starts_with("httpd"));
         if is_error(line.body) {
             return 90;
         }
         if web::looks_like_access(line.body) {
             // without referer and user agent, or with the time or a host and port in front: not nginx's habit
             let quotes = line.body.bytes().filter(|b| *b == b'"').count();
-            let host_first = line.body.split(' ').next().is_some_and(|w| w.rsplit_once(':').is_some_and(|(_, p)| p.parse::<u16>().is_ok()));
-            return if tagged { 95 } else if quotes <= 2 || host_first || line.body.starts_with('[') { 61 } else { 59 };
+            let host_first = line
+                .body
+                .split(' ')
+                .next()
+                .is_some_and(|w| w.rsplit_once(':').is_some_and(|(_, p)| p.parse::<u16>().is_ok()));
+            return if tagged {
+                95
+            } else if quotes <= 2 || host_first || line.body.starts_with('[') {
+                61
+            } else {
+                59
+            };
         }
         if guacamole_text(line.body).is_some() { 80 } else { 0 }
     }
@@ -56,24 +65,27 @@ fn is_error(body: &str) -> bool {
 fn error(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
     const NOT: Unread = Unread::because("no error line of Apache");
     event.class = Class::Application;
-    event.forgeable = FieldSet::of(&[Field::Message, Field::File, Field::Referer, Field::User, Field::Url, Field::Reason]);
+    event.forgeable =
+        FieldSet::of(&[Field::Message, Field::File, Field::Referer, Field::User, Field::Url, Field::Reason]);
     let mut rest = line.body.lines().next().unwrap_or(line.body);
     let mut seen = 0;
     while let Some((word, behind)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
-        match seen {
-            0 => {
-                if !when::set(event, word, line.context) && when::read(word, line.context).is_none() {
-                    return Err(NOT);
-                }
-            }
-            _ if !bracketed(event, word) => break,
-            _ => {}
+        let is_time = seen == 0;
+        if is_time && !when::set(event, word, line.context) && when::read(word, line.context).is_none() {
+            return Err(NOT);
+        }
+        if !is_time && !bracketed(event, word) {
+            break;
         }
         seen += 1;
         rest = behind.trim_start();
     }
     // the place in the code and the system's error stand before the client: `mod_x.c(12): (70014)End of file: [client …]`
-    let is_own = |t: &str| t.starts_with('(') || (!t.contains(' ') && t.ends_with(')')) || t.split_once(": (").is_some_and(|(s, _)| !s.contains(' '));
+    let is_own = |t: &str| {
+        t.starts_with('(')
+            || (!t.contains(' ') && t.ends_with(')'))
+            || t.split_once(": (").is_some_and(|(s, _)| !s.contains(' '))
+    };
     if let Some((source, behind)) = rest.split_once(": [client ").filter(|(s, _)| is_own(s)) {
         event.add_extra("source", source);
         if let Some((client, behind)) = behind.split_once(']') {
@@ -119,7 +131,8 @@ fn bracketed(event: &mut Event, word: &str) -> bool {
 }
 
 fn is_level(word: &str) -> bool {
-    matches!(word, "emerg" | "alert" | "crit" | "error" | "warn" | "notice" | "info" | "debug") || word.starts_with("trace")
+    matches!(word, "emerg" | "alert" | "crit" | "error" | "warn" | "notice" | "info" | "debug")
+        || word.starts_with("trace")
 }
 
 /// `192.0.2.1`, `192.0.2.1:50122`, `2001:db8::1`
@@ -145,13 +158,21 @@ fn message(event: &mut Event, text: &str) {
     let (text, referer) = text.rsplit_once(", referer: ").unwrap_or((text, ""));
     event.set(Field::Referer, referer);
     event.set(Field::Message, text);
+    if web::modsecurity(event, text) {
+        return;
+    }
     let (code, text) = match text.split_once(": ") {
         Some((code, rest)) if code.starts_with("AH") && code.len() == 7 => (code, rest),
         _ => ("", text),
     };
     event.set(Field::EventCode, code);
-    let file_of = ["File does not exist: ", "client denied by server configuration: ", "script not found or unable to stat: ",
-        "Directory index forbidden by Options directive: ", "Symbolic link not allowed or link target not accessible: "];
+    let file_of = [
+        "File does not exist: ",
+        "client denied by server configuration: ",
+        "script not found or unable to stat: ",
+        "Directory index forbidden by Options directive: ",
+        "Symbolic link not allowed or link target not accessible: ",
+    ];
     if let Some(file) = file_of.iter().find_map(|f| text.strip_prefix(f)) {
         event.status = Status::Failure;
         event.set(Field::File, file);

@@ -3,10 +3,10 @@
 //! Invariant: the packet's own words are the kernel's; only the first of each counts, as an ICMP error repeats the
 //! words of the packet it is about in brackets. Addresses prove nothing: a logged packet has not been answered.
 
-use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldSet, Severity, Status, Unread};
 use crate::net;
 use crate::seek::Needle;
 use crate::{Format, Line};
+use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldSet, Severity, Status, Unread};
 
 /// netfilter.
 pub struct Iptables;
@@ -38,7 +38,13 @@ impl Format for Iptables {
         if !DST.is_in(rest) {
             return 0;
         }
-        if IN.is_in(head) { 92 } else if PROTO.is_in(rest) { 80 } else { 0 }
+        if IN.is_in(head) {
+            92
+        } else if PROTO.is_in(rest) {
+            80
+        } else {
+            0
+        }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         event.class = Class::Network;
@@ -50,7 +56,10 @@ impl Format for Iptables {
         let tag = line.header.as_ref().and_then(|h| h.app).filter(|t| !matches!(*t, "kernel" | "ulogd" | "iptables"));
         prefix(event, if before.trim().is_empty() { tag.unwrap_or("") } else { before.trim() });
         packet_words(event, words);
-        if event.get(Field::SrcIp).is_none() && event.get(Field::SrcMac).is_none() && event.get(Field::SrcPort).is_none() {
+        if event.get(Field::SrcIp).is_none()
+            && event.get(Field::SrcMac).is_none()
+            && event.get(Field::SrcPort).is_none()
+        {
             return Err(Unread::because("a netfilter line without a source"));
         }
         if event.get(Field::InIface).is_some() || event.get(Field::OutIface).is_some() {
@@ -83,12 +92,11 @@ fn start_of(body: &str) -> Option<usize> {
 /// `[12345.678901] DROP-INPUT: `: the time since boot, then the words the administrator chose.
 fn prefix(event: &mut Event, before: &str) {
     let mut text = before;
-    if let Some(rest) = text.strip_prefix('[') {
-        if let Some((uptime, behind)) = rest.split_once(']') {
-            if uptime.trim().bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-                text = behind.trim();
-            }
-        }
+    if let Some(rest) = text.strip_prefix('[')
+        && let Some((uptime, behind)) = rest.split_once(']')
+        && uptime.trim().bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    {
+        text = behind.trim();
     }
     let text = text.trim_start_matches("kernel: ").trim_end_matches([':', ' ', ',', '-']).trim();
     if text.is_empty() {
@@ -101,11 +109,23 @@ fn prefix(event: &mut Event, before: &str) {
     let lower = name.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|w| lower.contains(w));
     // Ubiquiti ends its rules in -A, -D and -R
-    if says(&["drop", "deny", "denied", "block", "reject", "invalid", "banned", "blacklist"]) || lower.ends_with("-d") || lower.ends_with("-r") {
+    if says(&["drop", "deny", "denied", "block", "reject", "invalid", "banned", "blacklist"])
+        || lower.ends_with("-d")
+        || lower.ends_with("-r")
+    {
         event.activity = Activity::Deny;
         event.status = Status::Failure;
         event.severity = Severity::Low;
-        event.set(Field::Action, if says(&["reject"]) || lower.ends_with("-r") { "reject" } else if says(&["deny", "denied"]) { "deny" } else { "drop" });
+        event.set(
+            Field::Action,
+            if says(&["reject"]) || lower.ends_with("-r") {
+                "reject"
+            } else if says(&["deny", "denied"]) {
+                "deny"
+            } else {
+                "drop"
+            },
+        );
     } else if says(&["accept", "allow", "permit", "pass", "forward"]) || lower.ends_with("-a") {
         event.activity = Activity::Allow;
         event.status = Status::Success;

@@ -60,7 +60,12 @@ fn start_of(body: &str) -> Option<usize> {
     let bytes = body.as_bytes();
     let first = bytes.iter().position(|b| !b.is_ascii_whitespace())?;
     if bytes.get(first) == Some(&b'{') {
-        return bytes.get(first + 1..)?.iter().find(|b| !b.is_ascii_whitespace()).filter(|b| **b == b'"').map(|_| first);
+        return bytes
+            .get(first + 1..)?
+            .iter()
+            .find(|b| !b.is_ascii_whitespace())
+            .filter(|b| **b == b'"')
+            .map(|_| first);
     }
     if bytes.get(first) == Some(&b'[') && bytes.get(first + 1) == Some(&b'{') {
         return Some(first);

@@ -26,7 +26,8 @@ impl Format for KeyValue {
         let head = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
         let mut pairs = 0;
         for at in memchr::memchr_iter(b'=', head) {
-            if at > 0 && head.get(at - 1).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'"' | b')')) {
+            if at > 0 && head.get(at - 1).is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'"' | b')'))
+            {
                 pairs += 1;
                 if pairs >= PAIRS_MIN {
                     return 20;

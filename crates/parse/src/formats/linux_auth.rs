@@ -23,7 +23,8 @@ impl Format for LinuxAuth {
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         let tag = line.header.as_ref().and_then(|h| h.app).unwrap_or("");
-        let (program, reader) = reader_of(tag).ok_or(Unread::because("no program that changes accounts or sessions"))?;
+        let (program, reader) =
+            reader_of(tag).ok_or(Unread::because("no program that changes accounts or sessions"))?;
         event.forgeable = FieldSet::of(&[Field::User, Field::Cmdline, Field::Message, Field::Reason]);
         if pam::is_pam(line.body) {
             pam::read(event, line.body, program);
@@ -50,8 +51,8 @@ fn reader_of(tag: &str) -> Option<(&str, Reader)> {
     let reader: Reader = match name {
         "su" => su,
         "login" | "LOGIN" | "gdm-password" | "sddm-helper" | "lightdm" => login,
-        "useradd" | "adduser" | "userdel" | "deluser" | "usermod" | "groupadd" | "addgroup" | "groupdel" | "delgroup"
-        | "groupmod" | "gpasswd" | "chage" | "chsh" | "chfn" | "newusers" | "vipw" | "vigr" => accounts,
+        "useradd" | "adduser" | "userdel" | "deluser" | "usermod" | "groupadd" | "addgroup" | "groupdel"
+        | "delgroup" | "groupmod" | "gpasswd" | "chage" | "chsh" | "chfn" | "newusers" | "vipw" | "vigr" => accounts,
         "passwd" | "chpasswd" => passwd,
         "systemd-logind" => logind,
         "cron" | "CRON" | "crond" | "CROND" | "crontab" | "anacron" | "atd" => cron,
@@ -82,7 +83,9 @@ fn su(event: &mut Event, text: &str) -> Option<()> {
         event.set(Field::User, by);
         return Some(());
     }
-    if let Some((terminal, who)) = text.strip_prefix("+ ").or_else(|| text.strip_prefix("- ")).and_then(|r| r.split_once(' ')) {
+    if let Some((terminal, who)) =
+        text.strip_prefix("+ ").or_else(|| text.strip_prefix("- ")).and_then(|r| r.split_once(' '))
+    {
         event.add_extra("tty", terminal);
         let (user, target) = who.rsplit_once([':', '-'])?;
         event.set(Field::User, user);
@@ -148,7 +151,11 @@ fn accounts(event: &mut Event, text: &str) -> Option<()> {
         new_account(event, pairs, Field::User);
         return Some(());
     }
-    if let Some((_, pairs)) = text.strip_prefix("new group: ").map(|p| ("", p)).or_else(|| text.split_once("group added to ").map(|(_, r)| r.split_once(": ").unwrap_or(("", r)))) {
+    if let Some((_, pairs)) = text
+        .strip_prefix("new group: ")
+        .map(|p| ("", p))
+        .or_else(|| text.split_once("group added to ").map(|(_, r)| r.split_once(": ").unwrap_or(("", r))))
+    {
         (event.class, event.activity) = (Class::Group, Activity::Create);
         event.set(Field::Action, "group_added");
         new_account(event, pairs, Field::Group);
@@ -203,7 +210,8 @@ fn changed(event: &mut Event, text: &str) -> Option<()> {
         return Some(());
     }
     event.activity = Activity::Update;
-    let named = quoted("user '").or_else(|| quoted("adding user '")).or_else(|| text.rsplit_once(" for ").map(|(_, n)| n));
+    let named =
+        quoted("user '").or_else(|| quoted("adding user '")).or_else(|| text.rsplit_once(" for ").map(|(_, n)| n));
     let user = named.map(|u| u.trim_matches('\''));
     if let Some(user) = user {
         event.set(Field::User, user);

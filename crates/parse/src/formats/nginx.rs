@@ -23,6 +23,8 @@ impl Format for Nginx {
         }
         match (web::looks_like_access(line.body), tagged) {
             (true, true) => 95,
+            // the time in front is nginx's habit, unless httpd's ssl_request_log names the cipher
+            (true, false) if line.body.starts_with('[') && !CIPHER.is_in(line.body.as_bytes()) => 62,
             (true, false) => 60,
             (false, _) => 0,
         }
@@ -33,6 +35,7 @@ impl Format for Nginx {
     }
 }
 
+const CIPHER: Needle = Needle::new(b" TLSv");
 const CLIENT: Needle = Needle::new(b", client: ");
 
 /// `2026/01/02 03:04:05 [error] 123#124: `
@@ -50,8 +53,17 @@ fn error(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
     event.severity = severity_of(level);
     event.class = Class::Application;
     event.forgeable = FieldSet::of(&[
-        Field::Message, Field::Url, Field::UrlPath, Field::UrlQuery, Field::HttpMethod, Field::HttpVersion, Field::Domain,
-        Field::Referer, Field::User, Field::File, Field::Reason,
+        Field::Message,
+        Field::Url,
+        Field::UrlPath,
+        Field::UrlQuery,
+        Field::HttpMethod,
+        Field::HttpVersion,
+        Field::Domain,
+        Field::Referer,
+        Field::User,
+        Field::File,
+        Field::Reason,
     ]);
     let (process, mut text) = rest.split_once(": ").unwrap_or(("", rest));
     if let Some((pid, thread)) = process.split_once('#') {
@@ -83,7 +95,9 @@ fn request_of(event: &mut Event, text: &str) {
         event.set(Field::Message, text);
         return;
     };
-    event.set(Field::Message, text.get(..at).unwrap_or(text));
+    let message = text.get(..at).unwrap_or(text);
+    event.set(Field::Message, message);
+    web::modsecurity(event, message);
     let mut rest = text.get(at + 2..).unwrap_or("");
     let twice = CLIENT.is_in(rest.get(8..).unwrap_or("").as_bytes());
     while let Some((name, value)) = rest.split_once(": ") {
@@ -101,8 +115,9 @@ fn request_of(event: &mut Event, text: &str) {
             }
             "server" if !value.is_empty() && value != "_" => event.add_extra("server", value),
             "request" => {
-                event.class = Class::Http;
-                event.status = Status::Failure;
+                if event.class != Class::Finding {
+                    (event.class, event.status) = (Class::Http, Status::Failure);
+                }
                 web::set_request(event, value);
             }
             "host" => event.set(Field::Domain, value.rsplit_once(':').map_or(value, |(h, _)| h)),
@@ -113,7 +128,9 @@ fn request_of(event: &mut Event, text: &str) {
     }
     if is_login_failure(event.text(Field::Message).unwrap_or("")) {
         (event.class, event.activity, event.status) = (Class::Authentication, Activity::Open, Status::Failure);
-        let user = text.get(6..).and_then(|t| t.find("\": password").or_else(|| t.find("\" was not")).and_then(|end| t.get(..end)));
+        let user = text
+            .get(6..)
+            .and_then(|t| t.find("\": password").or_else(|| t.find("\" was not")).and_then(|end| t.get(..end)));
         event.set(Field::User, user.unwrap_or(""));
         event.set(Field::Outcome, "failure");
     }
@@ -126,5 +143,6 @@ fn request_of(event: &mut Event, text: &str) {
 
 /// `user "kim": password mismatch`, `user "kim" was not found in "/etc/nginx/htpasswd"`
 fn is_login_failure(message: &str) -> bool {
-    message.starts_with("user \"") && (message.contains("\": password mismatch") || message.contains("\" was not found in"))
+    message.starts_with("user \"")
+        && (message.contains("\": password mismatch") || message.contains("\" was not found in"))
 }

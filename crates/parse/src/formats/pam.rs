@@ -154,9 +154,21 @@ fn other(event: &mut Event, text: &str, kind: &str) -> Option<()> {
         .or_else(|| text.split_once("for user ").and_then(|(_, t)| t.split([' ', ',', '.', ':']).next()))
         .map(|u| u.trim_matches(['\'', '"', '[', ']']));
     let lower = text.to_ascii_lowercase();
-    let failed = ["fail", "denied", "locked", "unknown", "could not", "not met", "expired", "max retries", "reject", "refused", "no such"]
-        .iter()
-        .any(|w| lower.contains(w));
+    let failed = [
+        "fail",
+        "denied",
+        "locked",
+        "unknown",
+        "could not",
+        "not met",
+        "expired",
+        "max retries",
+        "reject",
+        "refused",
+        "no such",
+    ]
+    .iter()
+    .any(|w| lower.contains(w));
     if let Some(user) = user {
         event.set(Field::User, user);
     }

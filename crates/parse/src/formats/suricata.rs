@@ -183,7 +183,9 @@ fn eve(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
     if let Some(seconds) = event.int(Field::Duration) {
         event.replace(Field::Duration, seconds.saturating_mul(1000));
     }
-    let answered = net::both_ways(event) || matches!(facts.state.as_str(), "established" | "closed") || event.get(Field::HttpStatus).is_some();
+    let answered = net::both_ways(event)
+        || matches!(facts.state.as_str(), "established" | "closed")
+        || event.get(Field::HttpStatus).is_some();
     if net::is_tcp(event) && answered {
         event.evidence = Evidence::Handshake;
     } else {
@@ -248,7 +250,9 @@ fn extra(event: &mut Event, path: &str, value: Scalar<'_>) {
     match value {
         // a dump of the payload is in the raw bytes already
         Scalar::Text(text) if text.len() <= 512 => event.add_extra(path, text),
-        Scalar::Int(number) if !path.starts_with("stats.") => event.add_extra(path, &compact_str::format_compact!("{number}")),
+        Scalar::Int(number) if !path.starts_with("stats.") => {
+            event.add_extra(path, &compact_str::format_compact!("{number}"))
+        }
         _ => {}
     }
 }

@@ -36,10 +36,10 @@ impl Format for Syslog {
         }
         event.set(Field::Message, line.body.trim());
         gather.finish(event);
-        if event.class == Class::System || event.severity == bongsu_event::Severity::Info {
-            if let Some(pri) = line.header.as_ref().and_then(|h| h.pri) {
-                event.severity = event.severity.max(net::syslog_severity(pri & 7));
-            }
+        if (event.class == Class::System || event.severity == bongsu_event::Severity::Info)
+            && let Some(pri) = line.header.as_ref().and_then(|h| h.pri)
+        {
+            event.severity = event.severity.max(net::syslog_severity(pri & 7));
         }
         Ok(())
     }
@@ -78,14 +78,17 @@ fn words(event: &mut Event, text: &str) {
     let mut before = "";
     let mut count = 0;
     for word in text.split([' ', '\t', '\n']).filter(|w| !w.is_empty()) {
-        let bare = word.trim_matches(|c: char| matches!(c, ',' | ';' | '(' | ')' | '[' | ']' | '"' | '\'' | '<' | '>' | '.' | '|'));
+        let bare = word.trim_matches(|c: char| {
+            matches!(c, ',' | ';' | '(' | ')' | '[' | ']' | '"' | '\'' | '<' | '>' | '.' | '|')
+        });
         if count < LEVEL_WORDS_MAX {
             count += 1;
             level(event, bare);
         }
         let lead = before.trim_end_matches([':', '=', '(', '[']);
         match lead {
-            "from" | "From" | "FROM" | "src" | "source" | "client" | "Client" | "rhost" | "peer" | "Source" | "host" | "by" | "address" | "IP" | "ip" | "for" => {
+            "from" | "From" | "FROM" | "src" | "source" | "client" | "Client" | "rhost" | "peer" | "Source"
+            | "host" | "by" | "address" | "IP" | "ip" | "for" => {
                 address(event, Field::SrcIp, Field::SrcPort, bare);
             }
             "to" | "To" | "dst" | "destination" | "->" | "server" | "Destination" => {
@@ -110,8 +113,26 @@ const LEVEL_WORDS_MAX: usize = 8;
 fn level(event: &mut Event, word: &str) {
     let is_level = matches!(
         word,
-        "ERROR" | "error" | "WARN" | "warn" | "WARNING" | "warning" | "INFO" | "info" | "FATAL" | "fatal" | "CRITICAL" | "DEBUG" | "debug"
-            | "NOTICE" | "notice" | "crit" | "alert" | "emerg" | "SEVERE" | "TRACE"
+        "ERROR"
+            | "error"
+            | "WARN"
+            | "warn"
+            | "WARNING"
+            | "warning"
+            | "INFO"
+            | "info"
+            | "FATAL"
+            | "fatal"
+            | "CRITICAL"
+            | "DEBUG"
+            | "debug"
+            | "NOTICE"
+            | "notice"
+            | "crit"
+            | "alert"
+            | "emerg"
+            | "SEVERE"
+            | "TRACE"
     );
     if is_level {
         event.set(Field::SourceSeverity, word);
@@ -120,8 +141,27 @@ fn level(event: &mut Event, word: &str) {
 
 fn is_name(word: &str) -> bool {
     (2..=64).contains(&word.len())
-        && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'\\' | b'$') || b >= 0x80)
-        && !matches!(word, "name" | "login" | "logged" | "account" | "agent" | "session" | "not" | "has" | "was" | "is" | "from" | "unknown" | "with" | "id" | "in")
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b'@' | b'\\' | b'$') || b >= 0x80)
+        && !matches!(
+            word,
+            "name"
+                | "login"
+                | "logged"
+                | "account"
+                | "agent"
+                | "session"
+                | "not"
+                | "has"
+                | "was"
+                | "is"
+                | "from"
+                | "unknown"
+                | "with"
+                | "id"
+                | "in"
+        )
 }
 
 fn address(event: &mut Event, ip_field: Field, port_field: Field, word: &str) {

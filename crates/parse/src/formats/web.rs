@@ -21,8 +21,16 @@ const METHOD_BYTES_MAX: usize = 24;
 
 /// What an outsider writes into an access line.
 const OUTSIDERS: FieldSet = FieldSet::of(&[
-    Field::User, Field::Url, Field::UrlPath, Field::UrlQuery, Field::HttpMethod, Field::HttpVersion, Field::UserAgent,
-    Field::Referer, Field::Domain, Field::Message,
+    Field::User,
+    Field::Url,
+    Field::UrlPath,
+    Field::UrlQuery,
+    Field::HttpMethod,
+    Field::HttpVersion,
+    Field::UserAgent,
+    Field::Referer,
+    Field::Domain,
+    Field::Message,
 ]);
 
 /// One word of the line and how it was fenced.
@@ -146,7 +154,8 @@ fn identity(event: &mut Event, front: &[Word<'_>]) {
         clients.push(bare(at));
     }
     client(event, &clients);
-    let user = front.get(at + 2..).unwrap_or(&[]).iter().filter_map(|w| w.bare().or(w.quoted())).collect::<Vec<_>>().join(" ");
+    let user =
+        front.get(at + 2..).unwrap_or(&[]).iter().filter_map(|w| w.bare().or(w.quoted())).collect::<Vec<_>>().join(" ");
     if !user.is_empty() && user != "-" {
         event.set(Field::User, user.as_str());
     }
@@ -218,11 +227,11 @@ fn time_first(event: &mut Event, words: &[Word<'_>]) {
     if let Some(host) = bare.first().filter(|_| at == 1) {
         virtual_host(event, host);
     }
-    if let (Some(version), Some(cipher)) = (bare.get(at + 1), bare.get(at + 2)) {
-        if version.starts_with("TLS") || version.starts_with("SSL") {
-            event.add_extra("tls_version", version);
-            event.add_extra("tls_cipher", cipher);
-        }
+    if let (Some(version), Some(cipher)) = (bare.get(at + 1), bare.get(at + 2))
+        && (version.starts_with("TLS") || version.starts_with("SSL"))
+    {
+        event.add_extra("tls_version", version);
+        event.add_extra("tls_cipher", cipher);
     }
 }
 
@@ -230,12 +239,14 @@ fn time_first(event: &mut Event, words: &[Word<'_>]) {
 /// [Sent-to S] "AGENT" "REFERER"`
 fn proxy_manager(event: &mut Event, between: &[Word<'_>], behind: &[Word<'_>]) -> bool {
     let labelled = |name: &str| {
-        behind.iter().find_map(|w| if let Word::Bracketed(t) = w { t.strip_prefix(name)?.strip_prefix(' ') } else { None })
+        behind
+            .iter()
+            .find_map(|w| if let Word::Bracketed(t) = w { t.strip_prefix(name)?.strip_prefix(' ') } else { None })
     };
     let Some(peer) = labelled("Client") else { return false };
     let bare: Vec<&str> = between.iter().filter_map(|w| w.bare()).collect();
     let [.., status, _, method, scheme, host] = bare.as_slice() else { return false };
-    if let Some(status) = status.parse::<i64>().ok() {
+    if let Ok(status) = status.parse::<i64>() {
         set_status(event, status);
     }
     event.set(Field::HttpMethod, *method);
@@ -288,7 +299,9 @@ pub(crate) fn set_request(event: &mut Event, request: &str) {
         Some((url, version)) if version.starts_with("HTTP/") => (url, version.trim_start_matches("HTTP/")),
         _ => (rest, ""),
     };
-    let fits = |b: u8| if version.is_empty() { b.is_ascii_uppercase() } else { b.is_ascii_alphabetic() || matches!(b, b'_' | b'-') };
+    let fits = |b: u8| {
+        if version.is_empty() { b.is_ascii_uppercase() } else { b.is_ascii_alphabetic() || matches!(b, b'_' | b'-') }
+    };
     let is_method = !method.is_empty() && method.len() <= METHOD_BYTES_MAX && method.bytes().all(fits);
     if !is_method && version.is_empty() {
         // a TLS hello, a port scanner's greeting: no request at all
@@ -306,7 +319,8 @@ pub(crate) fn set_request(event: &mut Event, request: &str) {
 /// `url`, `url_path`, `url_query`, and of an absolute one `domain`.
 pub(crate) fn set_url_parts(event: &mut Event, url: &str) {
     net::set_url(event, url);
-    let path = match url.split_once("://") {
+    // `://` behind the path is part of a query, as in `/x?next=http://…`
+    let path = match url.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', '?'])) {
         Some((_, rest)) => rest.find('/').and_then(|i| rest.get(i..)).unwrap_or("/"),
         None => url,
     };
@@ -376,4 +390,32 @@ fn ingress(event: &mut Event, words: &[Word<'_>]) {
     if let Some(server) = words.get(upstream_at + 1..).unwrap_or(&[]).iter().find_map(|w| w.bare()) {
         event.add_extra("upstream_addr", server);
     }
+}
+
+/// What ModSecurity says in an error log, on either server: `ModSecurity: Access denied with code 403 … [id "941100"]
+/// [msg "XSS Attack"] [severity "CRITICAL"] [uri "/x"]`. True if it speaks. Its values hold the request's own text, so only
+/// the first of each name counts.
+pub(crate) fn modsecurity(event: &mut Event, message: &str) -> bool {
+    let Some((_, text)) = message.split_once("ModSecurity: ") else { return false };
+    event.class = Class::Finding;
+    let denied = text.starts_with("Access denied");
+    event.activity = if denied { Activity::Deny } else { Activity::Detect };
+    event.status = if denied { Status::Failure } else { Status::Unknown };
+    event.set(Field::Action, if denied { "denied" } else { "detected" });
+    let mut rest = text;
+    while let Some((name, behind)) = rest.split_once(" [").and_then(|(_, r)| r.split_once(" \"")) {
+        let Some((value, after)) = behind.split_once("\"]") else { break };
+        rest = after;
+        match name {
+            "id" => event.set(Field::RuleId, value),
+            "msg" => event.set(Field::Signature, value),
+            "severity" => event.set(Field::SourceSeverity, value),
+            "uri" => set_url_parts(event, value),
+            "hostname" => event.set(Field::Domain, value),
+            "file" | "line" | "data" | "tag" | "unique_id" | "ver" => event.add_extra(name, value),
+            _ => {}
+        }
+    }
+    event.severity = event.text(Field::SourceSeverity).and_then(net::severity_word).unwrap_or(Severity::Medium);
+    true
 }

@@ -32,7 +32,7 @@ fn mutate(mut line: Vec<u8>, edits: &[(usize, u8, u8)]) -> Vec<u8> {
             1 if at < line.len() => line[at] = *byte,
             2 => line.insert(at, *byte),
             3 => drop(line.drain(..at)),
-            4 => line.extend_from_slice(&line[at..].to_vec()),
+            4 => line.extend_from_within(at..),
             _ => {
                 let end = (at + usize::from(*byte)).min(line.len());
                 drop(line.drain(at..end));
