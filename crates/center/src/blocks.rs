@@ -115,7 +115,7 @@ impl App {
     async fn carry_out(&self, outcome: &Outcome, agency: Option<bongsu_event::AgencyId>) {
         match outcome {
             Outcome::Approved(wanted) => {
-                self.send(wanted).await;
+                self.send_block(wanted).await;
                 self.stream.tell(Some(wanted.block.fields().agency), StreamEvent::Block { id: wanted.id.0 });
             }
             Outcome::Waiting { id, .. } | Outcome::Refused { id: Some(id), .. } => {
@@ -133,7 +133,7 @@ impl App {
     }
 
     /// Send one approved block to its points, before anything else.
-    async fn send(&self, wanted: &Wanted) {
+    pub(crate) async fn send_block(&self, wanted: &Wanted) {
         let now = self.now();
         let version = self.blocks.next_version(now);
         for point in self.all_points().await {

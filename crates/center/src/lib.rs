@@ -6,6 +6,7 @@
 
 pub mod agents;
 pub mod app;
+pub mod auth;
 pub mod authority;
 pub mod blocks;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod directory;
 pub mod jobs;
 pub mod live;
 pub mod pipeline;
+pub mod routes;
 pub mod rulebook;
 pub mod serve;
 pub mod start;

@@ -103,6 +103,7 @@ pub async fn start(config: Config) -> Result<Running> {
         tail: app.journal.subscribe(app.replay_from),
         detector,
         detected_through: opened.detected_through,
+        watermarks: opened.watermarks,
         out,
     };
     let pipeline = std::thread::Builder::new().name("pipeline".to_owned()).spawn(move || pipeline.run())?;
@@ -117,6 +118,8 @@ pub async fn start(config: Config) -> Result<Running> {
 struct Opened {
     detector: Detector,
     detected_through: u64,
+    /// As of `replay_from`.
+    watermarks: Watermarks,
 }
 
 async fn open(config: Config) -> Result<(Arc<App>, Opened)> {
@@ -154,7 +157,7 @@ async fn open(config: Config) -> Result<(Arc<App>, Opened)> {
 
     name_root(&state, &config, now).await?;
     let (detected_through, checkpoint) = read_checkpoint(&state, epoch).await?;
-    let mut watermarks = checkpoint.watermarks;
+    let mut watermarks = checkpoint.watermarks.clone();
     for record in journal.read_from(detected_through + 1) {
         let Ok((_, record)) = record else { break };
         if let Some(position) = &record.spool {
@@ -198,7 +201,7 @@ async fn open(config: Config) -> Result<(Arc<App>, Opened)> {
     for broken in &app.rules.now().errors {
         tracing::warn!("a rule was left out: {broken}");
     }
-    Ok((app, Opened { detector, detected_through }))
+    Ok((app, Opened { detector, detected_through, watermarks: checkpoint.watermarks }))
 }
 
 fn prepare_folder(data: &Path, demo: bool) -> Result<()> {
@@ -292,7 +295,7 @@ async fn first_link(app: &Arc<App>) -> Result<Option<String>> {
         example: false,
     };
     let user = app.state.create_user(&change, &Scope::All, &new).await?;
-    let starts_on = app.state.moment(app.now()).date();
+    let starts_on = app.state.moment(app.now()).today;
     let role = Role::Administrator;
     let assignment =
         NewAssignment { user, agency: bongsu_state::ROOT, role, starts_on, ends_on: None, substitute: None, away: None };

@@ -153,7 +153,7 @@ fn short(kind: Kind) -> &'static str {
 
 async fn people(app: &App, change: &Change<'_>, offices: &HashMap<&'static str, AgencyId>) -> Result<()> {
     let known: Vec<String> = app.state.users(&Scope::All).await?.into_iter().map(|u| u.name).collect();
-    let today = app.state.moment(change.now).date();
+    let today = app.state.moment(change.now).today;
     for official in OFFICIALS {
         if known.iter().any(|n| n == official.account) {
             continue;

@@ -171,7 +171,8 @@ impl Detector {
                     handshake: evidence.handshake && same.is_some_and(|t| self.all_shook_hands(t)),
                     ..evidence
                 };
-                self.correlated(picture, event, &hit, at, evidence, &detection.matched, out);
+                let matched = self.set.explain(detection.rule, event);
+                self.correlated(picture, event, &hit, at, evidence, matched, out);
             }
         }
     }
@@ -184,7 +185,7 @@ impl Detector {
         hit: &CorrelationHit,
         at: Micros,
         evidence: LineEvidence,
-        matched: &[Matched],
+        matched: Vec<Matched>,
         out: &mut Vec<Finding>,
     ) {
         if hit.base_only {
@@ -206,7 +207,7 @@ impl Detector {
             finding.events.push(event.id);
         }
         finding.continued = hit.continued;
-        finding.matched = matched.to_vec();
+        finding.matched = matched;
         out.push(finding);
     }
 

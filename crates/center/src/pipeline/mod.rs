@@ -16,6 +16,7 @@ use bongsu_journal::{Batch, Tail};
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+use crate::agents::{Watermarks, note_watermark};
 use crate::app::App;
 use detect::{Detector, Finding};
 use prepare::Prepare;
@@ -46,6 +47,8 @@ pub enum Message {
         through: u64,
         /// Windows.
         snapshot: Vec<u8>,
+        /// Newest line of each agent's spool.
+        watermarks: Watermarks,
     },
 }
 
@@ -78,6 +81,8 @@ pub struct Pipeline {
     pub detector: Detector,
     /// Records through here have been detected in an earlier life; they are replayed for the lake only.
     pub detected_through: u64,
+    /// Newest line of each agent's spool, through the records read so far.
+    pub watermarks: Watermarks,
     /// Where findings go.
     pub out: mpsc::Sender<Message>,
 }
@@ -127,7 +132,8 @@ impl Pipeline {
 
     fn checkpoint(&self, through: u64) -> bool {
         let snapshot = serde_json::to_vec(&self.detector.snapshot()).unwrap_or_default();
-        self.out.blocking_send(Message::Checkpoint { through, snapshot }).is_ok()
+        let watermarks = self.watermarks.clone();
+        self.out.blocking_send(Message::Checkpoint { through, snapshot, watermarks }).is_ok()
     }
 
     fn batch(&mut self, prepare: &mut Prepare, batch: &Batch) -> bool {
@@ -141,6 +147,9 @@ impl Pipeline {
             let mut fresh = 0u64;
             for (sequence, record) in part {
                 let event = prepare.event(&picture, *sequence, record);
+                if let Some(position) = &record.spool {
+                    note_watermark(&mut self.watermarks, position);
+                }
                 if *sequence > self.detected_through {
                     self.detector.event(&picture, &event, &mut findings);
                     fresh += 1;

@@ -1,0 +1,7 @@
+//! Scenarios over real binaries. Each makes its own folder and its own ports; those that need root or nftables say so and
+//! skip by name.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod kills;
+mod range;
+mod start;
