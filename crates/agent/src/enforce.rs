@@ -35,6 +35,8 @@ const FILE: &str = "blocks.json";
 const TICK_SECONDS: u64 = 1;
 /// Seconds between two full reports when nothing changes.
 const STATE_SECONDS: u64 = 60;
+/// Full reports are paced so that no more blocks than this are reported in a second.
+const BLOCKS_A_SECOND: u64 = 500;
 /// After the ruleset was looked at because somebody changed it, it is left alone this long, milliseconds.
 const LOOK_PAUSE_MILLIS: u64 = 200;
 
@@ -258,8 +260,9 @@ impl Enforcer {
             self.settle(Instant::now()).await;
         }
         let since = self.state_at.elapsed();
-        if (self.state_due && since >= Duration::from_secs(TICK_SECONDS)) || since >= Duration::from_secs(STATE_SECONDS)
-        {
+        let held = u64::from(self.point.as_ref().map_or(0, Point::held));
+        let calm = Duration::from_secs(TICK_SECONDS + held / BLOCKS_A_SECOND);
+        if (self.state_due && since >= calm) || since >= Duration::from_secs(STATE_SECONDS) {
             self.say_state();
         }
         self.show();

@@ -29,7 +29,11 @@ impl Sink for ToSpool {
         while self.waits && self.shared.full.load(Relaxed) {
             tokio::time::sleep(Duration::from_millis(FULL_MILLIS)).await;
         }
-        self.shared.spool.append_async(records).await.map(drop).map_err(|_| Undelivered)
+        let stored = self.shared.spool.append_async(records).await.map(drop).map_err(|_| Undelivered);
+        if self.waits {
+            self.shared.look_at_room();
+        }
+        stored
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 use bongsu_event::{AgentId, Micros};
 use bongsu_uplink::{
     AgentConfig, AgentMessage, AgentRecord, CenterMessage, Config, Decoder, EnforceConfig, EnrolToken, Enrolled,
-    InputConfig, InputId, InputKind, SECRET_BYTES, Welcome, encode,
+    InputConfig, InputId, InputKind, SECRET_BYTES, SpoolConfig, Welcome, encode,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, ExtendedKeyUsagePurpose, IsCa, Issuer,
@@ -160,11 +160,19 @@ impl Center {
     }
 
     pub fn configure(&self, inputs: Vec<InputKind>, enforce: Option<EnforceConfig>) {
+        self.configure_all(inputs, enforce, SpoolConfig::default());
+    }
+
+    pub fn configure_spool(&self, inputs: Vec<InputKind>, bytes_max: u64) {
+        self.configure_all(inputs, None, SpoolConfig { bytes_max, ..SpoolConfig::default() });
+    }
+
+    fn configure_all(&self, inputs: Vec<InputKind>, enforce: Option<EnforceConfig>, spool: SpoolConfig) {
         let inputs = (1u32..).zip(inputs).map(|(id, kind)| InputConfig { id: InputId(id), kind }).collect();
         let config = {
             let mut state = self.state.lock().unwrap();
             let version = state.config.version + 1;
-            state.config = Config { version, agent: AgentConfig { inputs, enforce, ..AgentConfig::default() } };
+            state.config = Config { version, agent: AgentConfig { inputs, enforce, spool } };
             state.config.clone()
         };
         self.send(CenterMessage::Config(config));

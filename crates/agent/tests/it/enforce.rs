@@ -21,7 +21,7 @@ use super::{
 
 const ATK: &str = "198.51.100.66";
 
-fn block(id: &str, address: &str, seconds: i64) -> WantedBlock {
+pub fn block(id: &str, address: &str, seconds: i64) -> WantedBlock {
     WantedBlock {
         id: id.into(),
         address: address.parse().unwrap(),
@@ -31,7 +31,7 @@ fn block(id: &str, address: &str, seconds: i64) -> WantedBlock {
     }
 }
 
-fn full(version: u64, wanted: Vec<WantedBlock>) -> CenterMessage {
+pub fn full(version: u64, wanted: Vec<WantedBlock>) -> CenterMessage {
     CenterMessage::Blocks(Blocks {
         version,
         wanted,
@@ -47,7 +47,7 @@ fn result(state: &State, id: &str, outcome: BlockOutcome) -> Option<BlockReport>
     })
 }
 
-fn want(center: &Center, message: CenterMessage) {
+pub fn want(center: &Center, message: CenterMessage) {
     center.state.lock().unwrap().blocks = Some(message.clone());
     center.send(message);
 }
@@ -80,12 +80,12 @@ fn a_dry_run_answers_each_block_and_touches_nothing() {
 }
 
 /// A firewall namespace with one client namespace behind it.
-struct Firewall {
+pub struct Firewall {
     name: String,
 }
 
 impl Firewall {
-    fn up(test: &str) -> Option<Self> {
+    pub fn up(test: &str) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("bga{}x{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let tools = ["/usr/sbin/nft", "/sbin/nft"].iter().any(|p| std::path::Path::new(p).exists());
@@ -120,7 +120,7 @@ impl Firewall {
         Some(range)
     }
 
-    fn ns(&self, node: &str) -> String {
+    pub fn ns(&self, node: &str) -> String {
         format!("{}-{node}", self.name)
     }
 

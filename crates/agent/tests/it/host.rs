@@ -49,7 +49,8 @@ impl Host {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let agent = env!("CARGO_BIN_EXE_bongsu-agent");
+        let built = env!("CARGO_BIN_EXE_bongsu-agent");
+        let agent = &std::env::var("BONGSU_AGENT_BIN").unwrap_or_else(|_| built.to_owned());
         let mut command = match &self.ns {
             Some(ns) => {
                 let mut c = Command::new("ip");

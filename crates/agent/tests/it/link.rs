@@ -175,3 +175,34 @@ fn an_idle_agent_is_small_and_says_how_it_is() {
     host.stop();
     assert!(!host.log().contains("ERROR"), "{}", host.log());
 }
+
+#[test]
+fn a_full_spool_makes_files_wait_and_drops_nothing() {
+    let center = Center::start();
+    let mut host = Host::enrolled(&center);
+    let bound = 1 << 20;
+    center.configure_spool(vec![tail(&host)], bound);
+    host.start();
+    center.until("a hello", |s| s.messages.iter().any(|m| matches!(m, AgentMessage::Hello(_))).then_some(()));
+    // From here on nothing is acknowledged; lines that do not compress.
+    center.state.lock().unwrap().withhold_acks = true;
+    let mut seed = 1u64;
+    let mut noise = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{seed:016x}")
+    };
+    let wanted: Vec<String> =
+        (0..40_000).map(|i| format!("{i} {} {} {} {}", noise(), noise(), noise(), noise())).collect();
+    append(&host.logs().join("app.log"), &wanted);
+    let held = center.until("a full spool", |s| {
+        s.messages.iter().rev().find_map(|m| match m {
+            AgentMessage::Status(s) if s.spool.bytes > bound / 10 * 9 => Some(s.spool.clone()),
+            _ => None,
+        })
+    });
+    assert!(held.bytes < 2 * bound && held.dropped_records == 0, "{held:?}");
+    center.state.lock().unwrap().withhold_acks = false;
+    center.cut();
+    center.until_lines(wanted.len());
+    assert_eq!(center.compare(&wanted), (Vec::new(), Vec::new()));
+}

@@ -6,5 +6,6 @@ mod enforce;
 mod host;
 mod journald;
 mod link;
+mod speed;
 mod syslog;
 mod tail;

@@ -1,6 +1,6 @@
 //! Files: each line once, whatever happens to the file, the agent or the center.
 
-use std::{fs, os::unix::fs::MetadataExt, time::Duration};
+use std::{fs, io::Write, os::unix::fs::MetadataExt, time::Duration};
 
 use bongsu_uplink::InputKind;
 
@@ -28,11 +28,11 @@ fn lines_come_as_they_are_written_and_a_half_line_waits() {
     append(&path, &wanted);
     center.until_lines(50);
     let half = fs::OpenOptions::new().append(true).open(&path).unwrap();
-    std::io::Write::write_all(&mut &half, b"half a ").unwrap();
+    (&half).write_all(b"half a ").unwrap();
     append(&host.logs().join("other.log"), &["marker".to_owned()]);
     center.until_lines(51);
     assert!(!center.lines().iter().any(|l| l.contains("half")), "a line without its end waits");
-    std::io::Write::write_all(&mut &half, b"line\r\n").unwrap();
+    (&half).write_all(b"line\r\n").unwrap();
     let lines = center.until_lines(52);
     assert!(lines.contains(&"half a line".to_owned()));
     assert_eq!(center.compare(&wanted), nothing());
@@ -115,7 +115,7 @@ fn truncation_is_seen_with_the_agent_up_and_with_it_down() {
     let (a, b, c) = (numbered("t", 0, 100), numbered("t", 100, 30), numbered("t", 130, 100));
     append(&path, &a);
     center.until_lines(100);
-    // copytruncate, then less than before.
+    // Truncated without a copy, then less than before.
     fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
     append(&path, &b);
     center.until_lines(130);
@@ -202,4 +202,69 @@ fn hostile_files_do_not_stop_the_next_line() {
         state.records.values().any(|r| r.raw[..] == b"\xff\xfe\x00 not text \xb0\xad"[..]),
         "bytes come as they were"
     );
+}
+
+#[test]
+fn a_rotation_by_copy_loses_nothing_that_stands_in_the_copy() {
+    let center = Center::start();
+    let mut host = Host::enrolled(&center);
+    center.configure(vec![tail(&host, "app.log")], None);
+    host.start();
+    let path = host.logs().join("app.log");
+    let (a, b, c, d) = (numbered("c", 0, 50), numbered("c", 50, 50), numbered("c", 100, 20), numbered("c", 120, 20));
+    append(&path, &a);
+    center.until_lines(50);
+    host.kill();
+    append(&path, &b);
+    fs::copy(&path, path.with_extension("log.1")).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+    append(&path, &c);
+    host.start();
+    center.until_lines(120);
+    // With the agent up, a half line may stand in the copy and be whole only there.
+    fs::File::options().append(true).open(&path).unwrap().write_all(b"half a ").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let mut copied = fs::read(&path).unwrap();
+    copied.extend_from_slice(b"line\n");
+    fs::rename(path.with_extension("log.1"), path.with_extension("log.2")).unwrap();
+    fs::write(path.with_extension("log.1"), copied).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_len(0).unwrap();
+    append(&path, &d);
+    center.until_lines(141);
+    // A plain copy beside the living file is no news.
+    fs::copy(&path, path.with_extension("log.3")).unwrap();
+    host.stop();
+    host.start();
+    append(&path, &["the end".to_owned()]);
+    center.until_lines(142);
+    let wanted = [a, b, c, d, vec!["half a line".to_owned(), "the end".to_owned()]].concat();
+    assert_eq!(center.compare(&wanted), nothing());
+    assert_eq!(center.lines().len(), 142);
+}
+
+#[test]
+fn files_that_came_and_went_while_the_agent_was_down_are_read() {
+    let center = Center::start();
+    let mut host = Host::enrolled(&center);
+    center.configure(vec![tail(&host, "app.log")], None);
+    host.start();
+    let path = host.logs().join("app.log");
+    let of = |i: usize| numbered("n", i * 10, 10);
+    append(&path.with_extension("log.7"), &numbered("long ago", 0, 10));
+    append(&path, &of(0));
+    center.until_lines(10);
+    host.kill();
+    std::thread::sleep(Duration::from_millis(20));
+    for i in 1..4 {
+        for n in (1..4).rev() {
+            let _ = fs::rename(path.with_extension(format!("log.{n}")), path.with_extension(format!("log.{}", n + 1)));
+        }
+        fs::rename(&path, path.with_extension("log.1")).unwrap();
+        append(&path, &of(i));
+    }
+    host.start();
+    center.until_lines(40);
+    let wanted: Vec<String> = (0..4).flat_map(of).collect();
+    assert_eq!(center.compare(&wanted), nothing());
+    assert_eq!(center.lines().len(), 40, "nothing from long ago");
 }

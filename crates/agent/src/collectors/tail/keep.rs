@@ -52,6 +52,10 @@ impl Head {
         self.len == 0 || Self::first(file, self.len).is_ok_and(|h| h == *self)
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// Could it say more, now that the file has `size` bytes?
     pub fn may_grow(&self, size: u64) -> bool {
         self.len < HEAD_BYTES && size > self.len as u64

@@ -6,6 +6,7 @@
 mod cutter;
 mod file;
 mod keep;
+mod rotated;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,13 +35,15 @@ use self::{
 };
 use super::glob;
 use crate::{
-    limits::{BATCH_BYTES, FILES_MAX, FOLDER_NAMES_MAX, PLACES_SECONDS, POLL_SECONDS, QUIET_SECONDS},
+    limits::{BATCH_BYTES, FILES_MAX, PLACES_SECONDS, POLL_SECONDS, QUIET_SECONDS},
     places::{self, Reader},
     shared::{Shared, now},
 };
 
 /// Bytes of lines after which the places are stored even before their time.
 const STORE_BYTES: u64 = 4 * 1024 * 1024;
+/// The thread is given this long to hand over what it read, seconds.
+const STOP_SECONDS_MAX: u64 = 10;
 /// New names in a watched folder lead to a look at the globs at most this often, milliseconds.
 const LOOK_MILLIS: u64 = 20;
 
@@ -78,7 +81,9 @@ impl Tail {
         self.orders.lock().stop = true;
         let _ = (&self.wake).write(&[1]);
         let Some(thread) = self.thread.take() else { return };
-        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        // On a full disk it waits inside the spool, which lets it go when it is closed.
+        let joined = tokio::task::spawn_blocking(move || thread.join());
+        let _ = tokio::time::timeout(Duration::from_secs(STOP_SECONDS_MAX), joined).await;
     }
 }
 
@@ -203,6 +208,7 @@ impl Worker {
         let mut named = BTreeSet::new();
         for input in self.inputs.clone() {
             let mut error = String::new();
+            let files = self.files.len();
             for pattern in globs(&input) {
                 let expanded = glob::expand(pattern);
                 folders.extend(expanded.folders);
@@ -216,9 +222,17 @@ impl Worker {
                     }
                 }
             }
+            let rotated = self
+                .files
+                .get(files..)
+                .unwrap_or_default()
+                .iter()
+                .any(|new| self.files.iter().take(files).any(|old| old.path == new.path && old.input == new.input));
             if self.looked.insert(input.id.0) {
-                self.find_renamed(&input);
+                self.find_rotated(&input, files);
                 self.places.begin(&input);
+            } else if rotated {
+                self.find_rotated(&input, files);
             }
             let tally = self.shared.tally(input.id);
             tally.set_error(error);
@@ -263,24 +277,56 @@ impl Worker {
         Ok(Some(identity))
     }
 
-    /// Files of an input that were renamed away while nobody looked: the rest of them is read too.
-    fn find_renamed(&mut self, input: &InputConfig) {
-        let known = |f: &[Followed], number: u64| f.iter().any(|f| f.number == number);
-        let lost: Vec<(u64, keep::Place)> = self
-            .places
-            .files
-            .iter()
-            .filter(|(number, p)| p.input == input.id && !known(&self.files, **number))
-            .map(|(n, p)| (*n, p.clone()))
-            .collect();
-        for (number, place) in lost {
-            let names = place.path.parent().and_then(|folder| fs::read_dir(folder).ok());
-            let same = |e: &fs::DirEntry| e.metadata().is_ok_and(|m| (m.dev(), m.ino()) == (place.device, place.inode));
-            let found = names.and_then(|n| n.take(FOLDER_NAMES_MAX).flatten().find(same));
-            // One that is not there now may come back with its file system: its place is kept.
-            if let Some(file) = found.and_then(|e| File::open(e.path()).ok()).filter(|f| place.is(f)) {
-                self.follow(number, place, file);
+    /// What rotations left of an input's files while nobody looked: renamed ones are read on, copies from where the
+    /// truncated original stood, and what came and went unseen from its start.
+    /// Files from the `new`th on were met in this very look and say nothing of when we last saw.
+    fn find_rotated(&mut self, input: &InputConfig, new: usize) {
+        let known: Vec<(u64, keep::Place)> =
+            self.places.files.iter().filter(|(_, p)| p.input == input.id).map(|(n, p)| (*n, p.clone())).collect();
+        let paths: BTreeSet<&Path> = known.iter().map(|(_, p)| p.path.as_path()).collect();
+        for path in paths {
+            let before = |n: u64| !self.files.iter().skip(new).any(|f| f.number == n);
+            let seen = known.iter().filter(|(n, p)| p.path == path && before(*n)).map(|(_, p)| p.seen).max();
+            for sibling in rotated::siblings(path) {
+                let identity = (sibling.device, sibling.inode);
+                if self.files.iter().any(|f| f.input == input.id && (f.device, f.inode) == identity) {
+                    continue;
+                }
+                let lost = |f: &[Followed], n: u64| !f.iter().any(|f| f.number == n);
+                let renamed = known.iter().find(|(n, p)| (p.device, p.inode) == identity && lost(&self.files, *n));
+                let opened = renamed.and_then(|_| File::open(&sibling.path).ok());
+                match renamed.zip(opened).filter(|((_, place), file)| place.is(file)) {
+                    Some(((number, place), file)) => self.follow(*number, place.clone(), file),
+                    None if sibling.was(path) => self.take_over(input, path, &sibling, &known, seen),
+                    None => {}
+                }
             }
+        }
+    }
+
+    /// A rotated file that we never followed under its inode.
+    fn take_over(
+        &mut self,
+        input: &InputConfig,
+        path: &Path,
+        sibling: &rotated::Sibling,
+        known: &[(u64, keep::Place)],
+        seen: Option<bongsu_event::Micros>,
+    ) {
+        let mut copied = known.iter().filter(|(_, p)| p.path == path);
+        if let Some((number, file, offset)) = copied.find_map(|(n, p)| Some((*n, sibling.copy_of(p)?, p.offset))) {
+            // A copy of what still stands there says nothing new.
+            let stands = self.files.iter().any(|f| f.number == number);
+            if !stands && let Ok(mut place) = fresh(&file, path.to_owned(), input.id, false) {
+                place.offset = offset;
+                self.places.files.remove(&number);
+                self.follow(places::random(), place, file);
+            }
+        } else if seen.is_some_and(|s| sibling.modified > s)
+            && let Ok(file) = File::open(&sibling.path)
+            && let Ok(place) = fresh(&file, path.to_owned(), input.id, false)
+        {
+            self.follow(places::random(), place, file);
         }
     }
 
@@ -393,7 +439,8 @@ impl Worker {
         }
     }
 
-    /// The file begins again: a line that waited for its end will never get it.
+    /// The file begins again. If a rotation kept a copy, the rest is read from there; else a line that waited for its
+    /// end will never get it.
     fn begin_again(
         &mut self,
         index: usize,
@@ -402,17 +449,26 @@ impl Worker {
     ) -> std::io::Result<()> {
         let Some(file) = self.files.get_mut(index) else { return Ok(()) };
         let rest = file.cutter.give_up(file.at);
-        let (old, input) = (file.number, file.input);
+        let (old, input, path) = (file.number, file.input, file.path.clone());
         (file.number, file.at) = (places::random(), 0);
         file.head = keep::Head::of(&file.file)?;
         let (number, place) = (file.number, file.place(0));
-        if let Some(line) = rest {
-            ends.push((old, line.end));
-            self.take(input, old, vec![line], true, batch);
-        } else {
-            self.places.files.remove(&old);
-        }
+        let former = self.places.files.remove(&old);
         self.places.files.insert(number, place);
+        let siblings = rotated::siblings(&path);
+        let copy = former.and_then(|former| {
+            let found = siblings.iter().filter(|s| s.was(&path)).find_map(|s| s.copy_of(&former))?;
+            let place = fresh(&found, path.clone(), input, false).ok()?;
+            Some((keep::Place { offset: former.offset, ..place }, found))
+        });
+        match (copy, rest) {
+            (Some((place, file)), _) => self.follow(places::random(), place, file),
+            (None, Some(line)) => {
+                ends.push((old, line.end));
+                self.take(input, old, vec![line], true, batch);
+            }
+            (None, None) => {}
+        }
         self.places.touch();
         self.places.store(&self.shared);
         Ok(())
@@ -456,6 +512,7 @@ impl Worker {
                     }
                 }
                 self.places.passed(*range.end(), bytes);
+                self.shared.look_at_room();
             }
             Err(_) => self.closed = true,
         }
