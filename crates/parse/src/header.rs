@@ -246,7 +246,9 @@ fn header_time<'a>(text: &'a str, header: &SyslogHeader<'_>, context: &Context) 
         let (stamp, rest) = when::prefix(text, context)?;
         let mut probe = SyslogHeader::default();
         let body = rest.strip_prefix(' ')?;
-        let is_header = take_tag(take_host(body, &mut probe)?.trim_start_matches(' '), &mut probe).is_some();
+        let behind = take_host(body, &mut probe)?.trim_start_matches(' ');
+        let is_message = ["CEF:", "LEEF:", "%"].iter().any(|m| behind.starts_with(m));
+        let is_header = is_message || take_tag(behind, &mut probe).is_some();
         let host = probe.host.unwrap_or("");
         return (is_header && !is_level(host)).then_some((stamp, rest));
     }
@@ -397,6 +399,7 @@ mod tests {
             ),
             ("<34>2025-01-02T03:04:05+09:00 gate su[7]: hi", "34|2025-01-01T18:04:05|gate|su|7|hi"),
             ("2025-01-02T03:04:05.123456+09:00 gate su[7]: hi", "-|2025-01-01T18:04:05|gate|su|7|hi"),
+            ("2025-01-02T03:04:05Z gate CEF:0|a|b", "-|2025-01-02T03:04:05|gate|-|-|CEF:0|a|b"),
             ("<189>date=2025-01-02 time=03:04:05", "189|-|-|-|-|date=2025-01-02 time=03:04:05"),
             ("<30>su[7]: hi", "30|-|-|su|7|hi"),
             ("su[7]: hi", "-|-|-|su|7|hi"),

@@ -77,6 +77,7 @@ impl Format for Iptables {
 /// `IN=` if it is there, else `SRC=`: the first word of the packet.
 fn start_of(body: &str) -> Option<usize> {
     let bytes = body.as_bytes();
+    let bytes = bytes.get(..HEAD_BYTES).unwrap_or(bytes);
     // a log prefix without a space at its end is glued to the first word
     let mut from = 0;
     while let Some(at) = bytes.get(from..).and_then(|b| IN.find(b)).map(|i| i + from) {
