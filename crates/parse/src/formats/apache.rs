@@ -205,7 +205,7 @@ fn guacamole(event: &mut Event, line: &Line<'_>, text: &str) -> Result<(), Unrea
         when::apply(event, stamp, from);
     }
     (event.class, event.activity) = (Class::Authentication, Activity::Open);
-    event.forgeable = FieldSet::of(&[Field::User, Field::SrcIp]);
+    event.forgeable = FieldSet::of(&[Field::User]);
     let failed = text.starts_with("Authentication attempt from ");
     event.status = if failed { Status::Failure } else { Status::Success };
     event.set(Field::App, "guacamole");
@@ -221,7 +221,12 @@ fn guacamole(event: &mut Event, line: &Line<'_>, text: &str) -> Result<(), Unrea
     };
     event.set(Field::User, user);
     // with a proxy in between the first is what the client says of itself
-    let first = from.trim_matches(['[', ']']).split(", ").next().unwrap_or("");
-    event.set_text(Field::SrcIp, first);
+    let mut clients = from.trim_matches(['[', ']']).split(", ");
+    event.set_text(Field::SrcIp, clients.next().unwrap_or(""));
+    if clients.next().is_some() {
+        event.forgeable.insert(Field::SrcIp);
+    } else if event.ip(Field::SrcIp).is_some() {
+        event.evidence = Evidence::Handshake;
+    }
     Ok(())
 }

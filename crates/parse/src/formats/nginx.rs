@@ -5,6 +5,7 @@
 
 use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldSet, Severity, Status, Unread};
 
+use crate::flat::outcome_word;
 use crate::formats::web;
 use crate::seek::Needle;
 use crate::{Format, Line, when};
@@ -120,6 +121,8 @@ fn request_of(event: &mut Event, text: &str) {
                 }
                 web::set_request(event, value);
             }
+            // the mail proxy
+            "login" => event.set(Field::User, value),
             "host" => event.set(Field::Domain, value.rsplit_once(':').map_or(value, |(h, _)| h)),
             "referrer" => event.set(Field::Referer, value),
             "upstream" => event.add_extra("upstream", value),
@@ -134,11 +137,23 @@ fn request_of(event: &mut Event, text: &str) {
         event.set(Field::User, user.unwrap_or(""));
         event.set(Field::Outcome, "failure");
     }
+    if let Some(status) = mail_login(message) {
+        (event.class, event.activity, event.status) = (Class::Authentication, Activity::Open, status);
+        event.set(Field::Outcome, outcome_word(status));
+    }
     if twice {
         event.forgeable.insert(Field::SrcIp);
     } else if event.ip(Field::SrcIp).is_some() {
         event.evidence = Evidence::Handshake;
     }
+}
+
+/// `client login failed: "…" while in http auth state`, `client logged in`: the mail proxy.
+fn mail_login(message: &str) -> Option<Status> {
+    if message.starts_with("client login failed") {
+        return Some(Status::Failure);
+    }
+    message.starts_with("client logged in").then_some(Status::Success)
 }
 
 /// `user "kim": password mismatch`, `user "kim" was not found in "/etc/nginx/htpasswd"`

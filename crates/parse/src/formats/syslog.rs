@@ -102,6 +102,10 @@ fn words(event: &mut Event, text: &str) {
             }
             _ => {}
         }
+        // `unknown[192.0.2.1]`, as mail servers write a peer
+        if let Some((_, inner)) = word.split_once('[') {
+            address(event, Field::SrcIp, Field::SrcPort, inner.split(']').next().unwrap_or(""));
+        }
         before = word;
     }
 }
