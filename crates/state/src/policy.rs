@@ -30,12 +30,15 @@ struct StoredSafety {
     inside: Vec<String>,
 }
 
+/// Rule, entity, agency, until, why.
+type StoredSuppression = (Option<String>, Option<String>, Option<u32>, i64, String);
+
 #[derive(Serialize, Deserialize)]
 struct StoredAlerts {
     example: bool,
     /// Critical first.
     due: [Option<u32>; 5],
-    suppressions: Vec<(Option<String>, Option<String>, Option<u32>, i64, String)>,
+    suppressions: Vec<StoredSuppression>,
 }
 
 impl StoredSafety {

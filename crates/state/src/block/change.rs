@@ -242,6 +242,22 @@ impl State {
         Ok(ended)
     }
 
+    /// Automatic blocks that the kill switch withdrew and that some point has not lifted yet.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn withdrawing(&self, now: Micros) -> Result<u32> {
+        let row = sqlx::query(
+            "SELECT COUNT(DISTINCT b.id) AS n FROM blocks b JOIN block_points p ON p.block_id = b.id \
+             WHERE b.state = 'withdrawn' AND b.refused_by = 'kill_switch' AND b.expires_at > $1 AND b.dry_run = 0 \
+             AND p.state NOT IN ('removed', 'failed', 'rolled_back')",
+        )
+        .bind(now.0)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.u32("n")?)
+    }
+
     /// Every block that should hold now, each allowed anew by the policy in force: desired state for the points.
     ///
     /// # Errors
