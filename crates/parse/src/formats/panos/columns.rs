@@ -194,7 +194,7 @@ const HIPMATCH: &[Column] = &[
 const GLOBALPROTECT: &[Column] = &[
     own(""), own("receive_time"), own("serial"), own("type"), our("subtype", Field::Subtype), own(""),
     own("time_generated"), own("vsys"), our("eventid", Field::EventCode), own("stage"),
-    our("auth_method", Field::AuthMethod), own("tunnel_type"), our("srcuser", Field::User), own("srcregion"),
+    our("auth_method", Field::AuthMethod), own("tunnel_type"), our("srcuser", Field::User), our("srcregion", Field::SrcCountry),
     our("machinename", Field::SrcHost), own("public_ip"), own("public_ipv6"), own("private_ip"), own("private_ipv6"),
     own("hostid"), own("endpoint_serial_number"), own("client_ver"), own("client_os"), own("client_os_ver"),
     own("repeatcnt"), our("reason", Field::Reason), own("error"), our("opaque", Field::Message),
