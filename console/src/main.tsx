@@ -1,5 +1,5 @@
 // Start: messages, then the page. Everything else is loaded when its page is opened.
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { MutationCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
 import { Refused } from "./api/client";
 import { App } from "./app/App";
@@ -9,7 +9,18 @@ import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/frame.css";
 
-const queries = new QueryClient({
+/** The session has ended: the page shows the log-in. */
+function ended(error: unknown): boolean {
+  return error instanceof Refused && error.status === 401;
+}
+
+const queries: QueryClient = new QueryClient({
+  mutationCache: new MutationCache({
+    onError: (error) => {
+      // A refused log-in is a 401 too: asking who I am tells them apart.
+      if (ended(error)) void queries.invalidateQueries({ queryKey: ["me"] });
+    },
+  }),
   defaultOptions: {
     queries: {
       staleTime: 5_000,
@@ -21,10 +32,7 @@ const queries = new QueryClient({
 });
 queries.getQueryCache().subscribe((event) => {
   if (event.type !== "updated" || event.action.type !== "error") return;
-  const error = event.action.error;
-  if (error instanceof Refused && error.status === 401 && event.query.queryKey[0] !== "me") {
-    queries.setQueryData(["me"], null);
-  }
+  if (ended(event.action.error) && event.query.queryKey[0] !== "me") queries.setQueryData(["me"], null);
 });
 
 applyPrefs();

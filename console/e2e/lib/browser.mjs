@@ -54,6 +54,7 @@ export async function openPage(
     viewport: size,
     locale: language === "ko" ? "ko-KR" : "en-US",
     timezoneId: "Asia/Seoul",
+    reducedMotion: "reduce",
     ignoreHTTPSErrors: true,
   });
   await context.addInitScript((prefs) => window.localStorage.setItem("bongsu.prefs", JSON.stringify(prefs)), {

@@ -71,7 +71,13 @@ function Acts(p: Props & { row: AlertRow; canBlock: boolean }) {
     ) : null;
   }
   const applied = standing && standing.state !== "proposed";
-  const first = p.canBlock && can.request_blocks && !applied ? "block" : !mine && can.work_alerts ? "take" : null;
+  const first = p.doing
+    ? null
+    : p.canBlock && can.request_blocks && !applied
+      ? "block"
+      : !mine && can.work_alerts
+        ? "take"
+        : null;
   return (
     <div className="acts">
       {can.request_blocks && (p.canBlock || applied) ? (

@@ -4,6 +4,7 @@ import { api } from "../api/client";
 import { useKeys } from "../app/keys";
 import { useLive, useOnline } from "../app/live";
 import { useNow } from "../app/now";
+import { useRoomy } from "../app/prefs";
 import { go, intParam, setParams, useParams } from "../app/router";
 import { useCan, useMe } from "../app/session";
 import { BlockPanel } from "../block/BlockPanel";
@@ -33,6 +34,7 @@ export default function Queue() {
   const me = useMe();
   const can = useCan();
   const online = useOnline();
+  const roomy = useRoomy();
   const now = useNow();
   const { overview } = useLive();
   const search = params.toString();
@@ -357,7 +359,7 @@ export default function Queue() {
               <div className={selected.size > 0 ? "picking" : undefined}>
                 <QueueTable
                   sections={sections}
-                  wide={!panel}
+                  wide={roomy && !panel}
                   cursor={cursor}
                   opened={opened}
                   selected={selected}

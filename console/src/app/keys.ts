@@ -20,6 +20,7 @@ export function takenByFocus(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof HTMLElement)) return false;
   if (target.isContentEditable || target.closest("[role=menu],[role=listbox],[role=dialog][aria-modal=true]"))
     return true;
+  if (target instanceof HTMLInputElement && target.type === "radio" && key.startsWith("Arrow")) return true;
   if (TYPED.has(target.tagName)) return !(target instanceof HTMLInputElement && NOT_TYPED.has(target.type));
   if (key === "Enter" || key === " ") return target.closest("a,button,summary,label,input") !== null;
   return false;

@@ -73,3 +73,17 @@ export function onPrefs(listener: () => void): () => void {
 export function usePrefs(): Prefs {
   return useSyncExternalStore(onPrefs, prefs);
 }
+
+const ROOMY = "(min-width: 1101px)";
+
+/** Is there room for a table's extra columns? */
+export function useRoomy(): boolean {
+  return useSyncExternalStore(
+    (listener) => {
+      const media = window.matchMedia(ROOMY);
+      media.addEventListener("change", listener);
+      return () => media.removeEventListener("change", listener);
+    },
+    () => asks(ROOMY),
+  );
+}

@@ -1,5 +1,5 @@
 // Who is logged in. One query, `["me"]`; a 401 anywhere empties it and the page shows the log-in.
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, useQuery, useQueryClient } from "@tanstack/react-query";
 import { api, Refused, setCsrf } from "../api/client";
 import type { Abilities, Me } from "../api/types";
 
@@ -36,12 +36,17 @@ export function useCan(): Abilities {
   return useMe()?.can ?? NOTHING;
 }
 
+/** Nothing of one person's session is shown to the next. */
+function forget(queries: QueryClient): void {
+  queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "me" });
+}
+
 /** Take a fresh log-in into the page. */
 export function useEnter(): (me: Me) => void {
   const queries = useQueryClient();
   return (me) => {
     setCsrf(me.csrf);
-    queries.clear();
+    forget(queries);
     queries.setQueryData(["me"], me);
   };
 }
@@ -53,7 +58,7 @@ export function useLogOut(): () => Promise<void> {
       await api.delete("/api/session");
     } finally {
       setCsrf("");
-      queries.clear();
+      forget(queries);
       queries.setQueryData(["me"], null);
     }
   };

@@ -169,7 +169,7 @@ interface Props {
 type Change = { what: "undo" | "approve" | "refuse"; reason: string };
 
 export function BlockPanel({ id, drawer = false, onClose, onChanged }: Props) {
-  const { t, duration } = useWords();
+  const { t, duration, minutes } = useWords();
   const known = useKnown();
   const can = useCan();
   const me = useMe();
@@ -279,13 +279,13 @@ export function BlockPanel({ id, drawer = false, onClose, onChanged }: Props) {
       foot={foot}
       lead={
         <>
-          <h2 className={`okh ${head.look}`} role="status">
+          <h2 className={`okh ${head.look}`}>
             {head.look === "ok" ? (
               <Icon sign="check" size={18} />
             ) : head.look === "bad" ? (
               <Icon sign="cross" size={18} />
             ) : null}
-            {t(head.word)}
+            <span role="status">{t(head.word)}</span>
           </h2>
           <span className="t3 sm">
             B-{block.id}
@@ -303,7 +303,8 @@ export function BlockPanel({ id, drawer = false, onClose, onChanged }: Props) {
         <div className="target">
           <span className="mono">{block.target}</span>
           <span className="t2">
-            {t(`done_by.${block.requested_by.kind}`)} · {block.requested_by.name} · {clock(block.requested_at)}
+            {t(`done_by.${block.requested_by.kind}`)} · {block.requested_by.name} · {clock(block.requested_at)} ·{" "}
+            {t("block.asked_for", { time: minutes(block.minutes) })}
             {took > 0
               ? ` · ${took < 1000 ? t("block.took", { ms: Math.round(took) }) : t("block.took_all", { s: (took / 1000).toFixed(1) })}`
               : ""}

@@ -113,7 +113,7 @@ function useColumns(): Column<Block>[] {
     {
       key: "dropped",
       head: t("block.dropped"),
-      width: 96,
+      width: 120,
       num: true,
       cell: (block) =>
         block.packets_dropped === null || block.packets_dropped === undefined ? null : count(block.packets_dropped),

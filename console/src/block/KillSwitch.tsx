@@ -43,11 +43,11 @@ function Pop({ on, onDone }: { on: boolean; onDone: () => void }) {
         ) : (
           <>
             <li>{t("kill.does_stop")}</li>
-            <li>
-              <span>{t("kill.does_withdraw")}</span>
-              <b>{t("kill.in_force", { n: count(overview?.blocks_in_force ?? 0) })}</b>
-            </li>
+            <li>{t("kill.does_withdraw")}</li>
             <li>{t("kill.keeps_people")}</li>
+            <li>
+              <b>{t("kill.now_in_force", { n: count(overview?.blocks_in_force ?? 0) })}</b>
+            </li>
           </>
         )}
       </ul>
@@ -70,7 +70,7 @@ function Pop({ on, onDone }: { on: boolean; onDone: () => void }) {
       {set.error ? <Failed what={t("kill.failed")} error={set.error} /> : null}
       <div className="row">
         <button type="submit" className="btn primary grow" disabled={!online || set.isPending}>
-          {t(on ? "kill.release" : "kill.throw")} <kbd>Enter</kbd>
+          {t(on ? "kill.release" : "kill.throw_now")} <kbd>Enter</kbd>
         </button>
         <button type="button" className="btn" onClick={onDone}>
           {t("action.cancel")}

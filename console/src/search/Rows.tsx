@@ -30,6 +30,7 @@ function Line({ row, opened, here, onFocus }: { row: EventRow; opened: boolean; 
       role="row"
       data-event={row.id}
       tabIndex={here ? 0 : -1}
+      aria-level={1}
       aria-expanded={opened}
       onFocus={(event) => event.target === event.currentTarget && onFocus()}
       onClick={() => setParams({ event: opened ? null : row.id }, true)}
@@ -100,7 +101,7 @@ export function Rows({ rows, opened, more, loading }: Props) {
   const items = virtual.getVirtualItems();
   return (
     <div className="scroll rt" ref={scroll}>
-      <div role="grid" aria-label={t("search.results")} aria-rowcount={rows.length + 1}>
+      <div role="treegrid" aria-label={t("search.results")} aria-rowcount={rows.length + 1}>
         <div role="row" className="rr rh">
           {["time", "agency", "source", "src", "dst", "result", "text"].map((name) => (
             <span role="columnheader" key={name}>
@@ -124,7 +125,7 @@ export function Rows({ rows, opened, more, loading }: Props) {
               >
                 <Line row={row} opened={isOpen} here={item.index === at} onFocus={() => setAt(item.index)} />
                 {isOpen ? (
-                  <div role="row" className="ex">
+                  <div role="row" aria-level={2} className="ex">
                     <div role="gridcell">
                       <Whole id={row.id} />
                     </div>

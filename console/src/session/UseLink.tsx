@@ -13,15 +13,29 @@ import { Gate } from "./Gate";
 /** Characters a password needs; the center checks it too. */
 const PASSWORD_CHARS_MIN = 12;
 
-function takeToken(): string {
-  const token = decodeURIComponent(window.location.hash.slice(1));
-  if (token) window.history.replaceState(null, "", "/link");
+function tokenInAddress(): string {
+  return decodeURIComponent(window.location.hash.slice(1));
+}
+
+/** The token, taken out of the address once the page stands; another link opened in the same page replaces it. */
+function useToken(): string {
+  const [token, setToken] = useState(tokenInAddress);
+  useEffect(() => {
+    const take = () => {
+      const found = tokenInAddress();
+      if (found) setToken(found);
+      window.history.replaceState(null, "", "/link");
+    };
+    take();
+    window.addEventListener("hashchange", take);
+    return () => window.removeEventListener("hashchange", take);
+  }, []);
   return token;
 }
 
 export default function UseLink() {
   const { t } = useWords();
-  const [token] = useState(takeToken);
+  const token = useToken();
   const enter = useEnter();
   const [problem, setProblem] = useState<string | null>(null);
   const check = useQuery({

@@ -57,6 +57,7 @@ export default function ValueMenu({ opened, anchor, actions, onClose }: Props) {
       onOpenChange={(open) => !open && onClose()}
       placement="bottom start"
       className="menu"
+      aria-label={t("value.menu", { value })}
     >
       <div onKeyDownCapture={key}>
         <span className="mh mono">
