@@ -78,25 +78,25 @@ impl Dice {
         IpNet::new(address, most - (cut.min(u64::from(most)) as u8)).unwrap()
     }
     fn time(&mut self, now: Micros) -> Micros {
-        match self.below(10) {
-            0..=6 => now.plus_seconds(-(self.below(200) as i64)),
-            7 => now.plus_seconds(self.below(800) as i64 - 400),
-            8 => now.plus_seconds(-300),
+        match self.below(20) {
+            0..=16 => now.plus_seconds(-(self.below(200) as i64)),
+            17 => now.plus_seconds(self.below(800) as i64 - 400),
+            18 => now.plus_seconds(-300),
             _ => Micros(self.next() as i64),
         }
     }
 }
 
 fn policy(d: &mut Dice) -> SafetyPolicy {
-    let widest_v4 = 8 + d.below(17) as u8;
+    let widest_v4 = 8 + d.below(12) as u8;
     let widest_v6 = 16 + d.below(49) as u8;
     let list = |d: &mut Dice| ProtectedList::ALL[d.below(3) as usize];
     SafetyPolicy {
-        protected: d.some(4, |d| ProtectedNet { net: d.net(), list: list(d), note: String::new() }),
-        minutes_max: 1 + d.below(300) as u32,
-        budget_agency_hour: d.below(6) as u32,
-        budget_total_hour: d.below(10) as u32,
-        budget_service_hour: d.below(5) as u32,
+        protected: d.some(2, |d| ProtectedNet { net: d.net(), list: list(d), note: String::new() }),
+        minutes_max: if d.one_in(3) { 1 + d.below(300) as u32 } else { 300 },
+        budget_agency_hour: d.below(20) as u32,
+        budget_total_hour: d.below(30) as u32,
+        budget_service_hour: d.below(20) as u32,
         wide_v4: widest_v4 + d.below(u64::from(33 - widest_v4)) as u8,
         wide_v6: widest_v6 + d.below(u64::from(129 - widest_v6)) as u8,
         widest_v4,
@@ -120,14 +120,14 @@ fn actor(d: &mut Dice) -> Actor {
 
 fn evidence(d: &mut Dice, now: Micros) -> LineEvidence {
     LineEvidence {
-        registered: !d.one_in(8),
-        authenticated: !d.one_in(8),
-        forgeable: d.one_in(8),
+        registered: !d.one_in(20),
+        authenticated: !d.one_in(20),
+        forgeable: d.one_in(20),
         handshake: !d.one_in(5),
         skew: if d.one_in(6) { d.below(600_000_000) as i64 } else { 0 },
         happened: d.time(now),
         received: d.time(now),
-        live: if d.one_in(8) {
+        live: if d.one_in(20) {
             [Live::Replay, Live::Load, Live::Drill, Live::Hunt][d.below(4) as usize]
         } else {
             Live::Live
@@ -171,10 +171,10 @@ impl World {
             approvals: d.some(3, |d| Approval { by: if d.one_in(3) { actor(d) } else { human(actor(d)) }, at: now }),
             requester: Requester {
                 actor: if d.one_in(2) { human(requester) } else { requester },
-                may_block: if d.one_in(2) { Scope::All } else { Scope::Agencies(agencies.into_iter().collect()) },
+                may_block: if !d.one_in(4) { Scope::All } else { Scope::Agencies(agencies.into_iter().collect()) },
             },
             budget: Budget { agency: d.below(6) as u32, total: d.below(8) as u32, service: d.below(5) as u32 },
-            kill_switch: d.one_in(10),
+            kill_switch: d.one_in(20),
         }
     }
     fn facts<'a>(&'a self, now: Micros, approvals: &'a [Approval]) -> Facts<'a> {
@@ -199,7 +199,7 @@ fn request(d: &mut Dice, now: Micros) -> BlockRequest {
         agency: AgencyId(d.below(5) as u32),
         service: d.one_in(2).then(|| "svc".to_owned()),
         points: (0..1 + d.below(2)).map(|_| PointId(d.point())).collect(),
-        minutes: d.below(320) as u32,
+        minutes: if d.one_in(4) { d.below(320) as u32 } else { 60 },
         reason: if d.one_in(10) { String::new() } else { "why".into() },
         alert: None,
         dry_run: d.one_in(6),
@@ -296,7 +296,7 @@ fn nothing_that_must_stay_reachable_is_ever_blocked() {
         let tally = run(seed, cases / 2);
         println!("{name} seed {seed}: {} requests, {tally:?}", cases / 2);
         // Silence proves nothing: each outcome must be frequent enough to mean something.
-        assert!(tally.approved * 200 > cases / 2, "{tally:?}");
-        assert!(tally.waiting * 200 > cases / 2 && tally.wanted * 100 > cases / 2, "{tally:?}");
+        assert!(tally.approved * 30 > cases / 2, "{tally:?}");
+        assert!(tally.waiting * 200 > cases / 2 && tally.wanted * 200 > cases / 2, "{tally:?}");
     }
 }
