@@ -9,11 +9,12 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldKind, Severity, Status, TimeFrom, Unread};
-use memchr::{memchr_iter, memmem};
+use memchr::memchr_iter;
 
 use super::{fortigate, panos};
 use crate::names::Names;
 use crate::net::{self, is_nothing};
+use crate::seek::Needle;
 use crate::{Format, Line, when};
 
 /// ArcSight Common Event Format.
@@ -44,9 +45,11 @@ impl Format for Cef {
     }
 }
 
+const MARK: Needle = Needle::new(b"CEF:");
+
 /// `CEF:0|`, also with the space some senders put in; the text behind it.
 fn start_of(text: &str) -> Option<&str> {
-    let at = memmem::find(text.as_bytes(), b"CEF:")?;
+    let at = MARK.find(text.as_bytes())?;
     let rest = text.get(at + 4..)?.trim_start_matches(' ');
     let digits = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
     (digits > 0 && rest.as_bytes().get(digits) == Some(&b'|')).then(|| rest.get(digits + 1..)).flatten()

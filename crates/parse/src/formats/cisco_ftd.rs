@@ -6,11 +6,11 @@
 use std::sync::LazyLock;
 
 use bongsu_event::{Activity, Class, Event, Evidence, Field, Severity, Status, Unread};
-use memchr::memmem;
 
 use super::cisco_asa;
 use crate::names::Names;
 use crate::net::{self, is_nothing};
+use crate::seek::Needle;
 use crate::{Format, Line, when};
 
 /// Cisco Firepower Threat Defense.
@@ -69,9 +69,14 @@ impl Format for CiscoFtd {
     }
 }
 
+const MARK: Needle = Needle::new(b"-43000");
+const SRC: Needle = Needle::new(b"SrcIP: ");
+const COLON: Needle = Needle::new(b": ");
+const DST: Needle = Needle::new(b"DstIP: ");
+
 /// The level, the number and the list behind `%FTD-1-430003: `.
 fn mark(text: &str) -> Option<(&str, &str, &str)> {
-    let at = memmem::find(text.as_bytes(), b"-43000")?;
+    let at = MARK.find(text.as_bytes())?;
     let (number, list) = text.get(at + 1..)?.split_once(':')?;
     let before = text.get(..at)?;
     let head = before.get(before.rfind('%')?..)?;
@@ -81,8 +86,8 @@ fn mark(text: &str) -> Option<(&str, &str, &str)> {
 
 /// A list without the mark, as older defense centers send it.
 fn list_start(text: &str) -> Option<&str> {
-    memmem::find(text.as_bytes(), b"SrcIP: ")?;
-    memmem::find(text.as_bytes(), b"DstIP: ")?;
+    SRC.find(text.as_bytes())?;
+    DST.find(text.as_bytes())?;
     // the list begins with its first key, behind the tag's own colon
     ["Protocol: ", "DeviceUUID: ", "EventPriority: ", "AccessControlRule", "ApplicationProtocol: ", "SrcIP: "]
         .iter()
@@ -118,7 +123,7 @@ const KEY_BYTES_MAX: usize = 40;
 /// Is this `Key: …`? Keys begin with a capital and hold letters, digits, `_` and at most two spaces.
 fn key_length(text: &str) -> Option<usize> {
     let head = text.as_bytes();
-    let end = memmem::find(head.get(..KEY_BYTES_MAX + 2).unwrap_or(head), b": ")?;
+    let end = COLON.find(head.get(..KEY_BYTES_MAX + 2).unwrap_or(head))?;
     let key = text.get(..end)?;
     let fits = key.as_bytes().first().is_some_and(u8::is_ascii_uppercase)
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b' '))

@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use bongsu_event::{Activity, Class, Event, Evidence, Field, Severity, Status, Unread};
-use memchr::memmem;
 
 use crate::names::Names;
 use crate::net::{self, is_nothing};
+use crate::seek::Needle;
 use crate::{Format, Line, kv, when};
 
 /// Fortinet FortiGate.
@@ -27,7 +27,11 @@ impl Format for Fortigate {
         }
         let head = line.body.as_bytes();
         let head = head.get(..HEAD_BYTES).unwrap_or(head);
-        let has = |needle: &str| memmem::find(head, needle.as_bytes()).is_some();
+        let has = |needle: Needle| needle.is_in(head);
+        if has(LOG_COMPONENT) {
+            // Sophos XG has a `device_id` and `log_subtype` too
+            return 0;
+        }
         // other Fortinet products write the same way: theirs goes before, ours is better than none
         let device = match device_id(head) {
             Some(d) if OURS.iter().any(|p| d.starts_with(p)) => 95,
@@ -37,18 +41,18 @@ impl Format for Fortigate {
         };
         match device {
             95 => 95,
-            _ if !has("subtype=") => {
-                if has("date=") && has(" desc=") && has(" msg=") {
+            _ if !has(SUBTYPE) => {
+                if has(DATE) && has(DESC) && has(MSG) {
                     40
                 } else {
                     0
                 }
             }
             50 => 50,
-            _ if has("logid=") || has("log_id=") => {
+            _ if has(LOGID) || has(LOG_ID) => {
                 if device > 0 {
                     85
-                } else if has("vd=") {
+                } else if has(VD) {
                     90
                 } else {
                     70
@@ -84,9 +88,19 @@ const EXTRA_ROOM: usize = 24;
 /// How much of a line is looked at to recognise it, bytes: `type=` stands behind the times and the device.
 const HEAD_BYTES: usize = 420;
 
+const DEVID: Needle = Needle::new(b"devid=");
+const DEVICE_ID: Needle = Needle::new(b"device_id=");
+const LOG_COMPONENT: Needle = Needle::new(b"log_component=");
+const SUBTYPE: Needle = Needle::new(b"subtype=");
+const DATE: Needle = Needle::new(b"date=");
+const DESC: Needle = Needle::new(b" desc=");
+const MSG: Needle = Needle::new(b" msg=");
+const LOGID: Needle = Needle::new(b"logid=");
+const LOG_ID: Needle = Needle::new(b"log_id=");
+const VD: Needle = Needle::new(b"vd=");
+
 fn device_id(head: &[u8]) -> Option<&[u8]> {
-    static DEVID: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new("devid="));
-    let value = DEVID.find(head).map(|i| i + 6).or_else(|| memmem::find(head, b"device_id=").map(|i| i + 10))?;
+    let value = DEVID.find(head).map(|i| i + 6).or_else(|| DEVICE_ID.find(head).map(|i| i + 10))?;
     let value = head.get(value..)?;
     Some(value.strip_prefix(b"\"").unwrap_or(value))
 }

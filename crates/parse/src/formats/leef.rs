@@ -6,11 +6,11 @@
 use std::sync::LazyLock;
 
 use bongsu_event::{Activity, Class, Event, Evidence, Field, Severity, Status, Unread};
-use memchr::memmem;
 
 use super::{cef, panos};
 use crate::names::Names;
 use crate::net::{self, is_nothing};
+use crate::seek::Needle;
 use crate::{Format, Line, when};
 
 /// IBM Log Event Extended Format.
@@ -45,8 +45,10 @@ impl Format for Leef {
     }
 }
 
+const MARK: Needle = Needle::new(b"LEEF:");
+
 fn start_of(text: &str) -> Option<(&str, &str)> {
-    let at = memmem::find(text.as_bytes(), b"LEEF:")?;
+    let at = MARK.find(text.as_bytes())?;
     let (version, rest) = text.get(at + 5..)?.split_once('|')?;
     let version = version.trim();
     (!version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.')).then_some((version, rest))

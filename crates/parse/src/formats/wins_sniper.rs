@@ -6,6 +6,7 @@
 use bongsu_event::{Activity, Class, Event, Field, Unread};
 
 use crate::net;
+use crate::seek::Needle;
 use crate::{Format, Line, when};
 
 /// WINS SNIPER.
@@ -44,9 +45,11 @@ impl Format for WinsSniper {
     }
 }
 
+const ATTACK: Needle = Needle::new(b"[Attack_Name=");
+
 /// The device and the text from the first key on.
 fn parts(text: &str) -> Option<(&str, &str)> {
-    let at = text.find("[Attack_Name=")?;
+    let at = ATTACK.find(text.as_bytes())?;
     let device = text.get(..at)?.trim_end().strip_suffix(']')?.rsplit('[').next()?;
     Some((device, text.get(at..)?))
 }
