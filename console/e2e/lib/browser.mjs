@@ -24,7 +24,7 @@ export function launch() {
 /** Start the built console with the mock center behind it; `npm run build` must have run. */
 export async function startMock(port = 4790) {
   const vite = resolve(CONSOLE, "node_modules/vite/bin/vite.js");
-  const child = spawn(process.execPath, [vite, "preview", "--mode", "mock", "--port", String(port), "--strictPort"], {
+  const child = spawn(process.execPath, [vite, "preview", "--configLoader", "runner", "--config", "vite.mock.config.ts", "--port", String(port), "--strictPort"], {
     cwd: CONSOLE,
     stdio: ["ignore", "pipe", "pipe"],
   });
