@@ -25,7 +25,7 @@ pub struct AgencyEntry {
 }
 
 /// A source as the event path needs it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SourceEntry {
     /// Id.
     pub id: SourceId,
@@ -48,7 +48,7 @@ pub struct SourceEntry {
 }
 
 /// The picture.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Picture {
     agencies: HashMap<AgencyId, AgencyEntry>,
     sources: HashMap<SourceId, Arc<SourceEntry>>,

@@ -74,7 +74,7 @@ pub(crate) async fn list(State(web): Shared, By(by): By) -> Answer<Json<Sources>
         rows,
         udp_dropped: if whole { dropped } else { 0 },
         listeners: if whole { web.app.listeners.lock().clone() } else { Vec::new() },
-        formats: std::iter::once("auto").chain(bongsu_parse::FORMATS.iter().map(|f| f.name())).map(str::to_owned).collect(),
+        formats: std::iter::once("auto").chain(bongsu_parse::formats::FORMATS.iter().map(|f| f.name())).map(str::to_owned).collect(),
     }))
 }
 
