@@ -200,7 +200,7 @@ async fn bulk_data(stage: &Stage, rng: &mut StdRng) {
 
 async fn policy_changed(stage: &Stage, rng: &mut StdRng) {
     if let Some(sender) = stage.pick(Kind::FortiGate, rng) {
-        let rest = "type=\"event\" subtype=\"system\" level=\"information\" vd=\"root\" logdesc=\"Attribute configured\" user=\"fwadmin\" ui=\"GUI(203.0.113.61)\" action=\"Edit\" cfgtid=11 cfgpath=\"firewall.policy\" cfgobj=\"12\" cfgattr=\"dstaddr[all]action[accept]\" msg=\"Edit firewall.policy 12\"";
+        let rest = "type=\"event\" subtype=\"system\" level=\"information\" vd=\"root\" logdesc=\"Attribute configured\" user=\"fwadmin\" ui=\"GUI(203.0.113.61)\" action=\"Edit\" cfgtid=11 cfgpath=\"firewall.policy\" cfgobj=\"12\" cfgattr=\"srcaddr[all]dstaddr[all]action[accept]\" msg=\"Edit firewall.policy 12\"";
         let line = sender.device.forti_event(&now(), "0100044547", rest);
         sender.say(line).await;
     }
