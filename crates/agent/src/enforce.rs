@@ -281,6 +281,9 @@ impl Enforcer {
         set_host(point);
         let reports = point.settle(now).await;
         self.tell(reports, arrived);
+        if let Some(point) = &mut self.point {
+            point.cut_fresh().await;
+        }
         self.keep();
     }
 

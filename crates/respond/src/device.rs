@@ -3,7 +3,7 @@
 //! Invariant: a device gets the *whole* wanted set and finds the difference itself, so that add, undo, expiry,
 //! restart and repair share one path.
 
-use std::{future::Future, pin::Pin};
+use std::{collections::HashMap, future::Future, pin::Pin};
 
 use bongsu_event::Micros;
 use bongsu_uplink::Direction;
@@ -91,13 +91,31 @@ pub struct Found {
     pub elements: Vec<Element>,
 }
 
+/// Finds elements of a [`Found`] by target.
+#[derive(Debug)]
+pub struct FoundIndex<'a> {
+    exact: HashMap<(Traffic, IpNet), &'a Element>,
+    wide: Vec<&'a Element>,
+}
+
 impl Found {
+    /// For many questions at once.
+    #[must_use]
+    pub fn index(&self) -> FoundIndex<'_> {
+        let wide = |e: &&Element| e.net.is_some_and(|n| n.prefix_len() < n.max_prefix_len());
+        FoundIndex {
+            exact: self.elements.iter().filter_map(|e| Some(((e.direction, e.net?), e))).collect(),
+            wide: self.elements.iter().filter(wide).collect(),
+        }
+    }
+}
+
+impl<'a> FoundIndex<'a> {
     /// The element that denies `net`: itself, or a wider one.
     #[must_use]
-    pub fn holds(&self, net: &IpNet, direction: Traffic) -> Option<&Element> {
-        let same = |e: &&Element| e.direction == direction && e.net.as_ref() == Some(net);
-        let wider = |e: &&Element| e.direction == direction && e.net.as_ref().is_some_and(|n| n.contains(net));
-        self.elements.iter().find(same).or_else(|| self.elements.iter().find(wider))
+    pub fn holds(&self, net: &IpNet, direction: Traffic) -> Option<&'a Element> {
+        let wider = |e: &&&Element| e.direction == direction && e.net.is_some_and(|n| n.contains(net));
+        self.exact.get(&(direction, *net)).or_else(|| self.wide.iter().find(wider)).copied()
     }
 }
 

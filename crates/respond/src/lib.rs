@@ -18,7 +18,7 @@ mod point;
 mod watch;
 
 pub use confirm::{Confirm, Verdict};
-pub use device::{Abilities, Answer, Applied, Device, DeviceError, Element, Found, Traffic, Wish};
+pub use device::{Abilities, Answer, Applied, Device, DeviceError, Element, Found, FoundIndex, Traffic, Wish};
 pub use guard::{Guard, Refusal};
 pub use point::{Kept, Now, Point};
 pub use watch::RulesetWatch;

@@ -13,7 +13,7 @@ use bongsu_uplink::{BlockOutcome, BlockReport, Blocks, BlocksDelta, BlocksState,
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{Confirm, Device, DeviceError, Found, Guard, Refusal, Verdict, Wish, limits};
+use crate::{Confirm, Device, DeviceError, Found, FoundIndex, Guard, Refusal, Verdict, Wish, limits};
 
 /// The two clocks: the center's time of day, by which blocks end, and one that never jumps.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +59,8 @@ pub struct Point {
     error: String,
     list_error: String,
     measured_at: Option<Instant>,
+    /// Inserted, and their open connections not cut yet.
+    fresh: Vec<(String, IpNet)>,
 }
 
 /// What is known of a block's effect beyond the device's present counters.
@@ -93,6 +95,7 @@ impl Point {
             error: String::new(),
             list_error: String::new(),
             measured_at: None,
+            fresh: Vec::new(),
         }
     }
 
@@ -226,18 +229,36 @@ impl Point {
     pub async fn settle(&mut self, now: Now) -> Vec<BlockReport> {
         let decided = self.decide(now.wall);
         let wishes: Vec<Wish> = decided.iter().filter_map(|(_, d)| d.as_ref().ok().copied()).collect();
-        let before = self.fresh_targets(&decided);
+        let fresh = self.fresh_targets(&decided);
         let found = self.enforce(&wishes, now.wall).await;
-        if found.is_ok() && !before.is_empty() {
-            self.cut(&before, now.wall).await;
+        if found.is_ok() {
+            self.fresh.extend(fresh);
         }
         self.report(decided, found, now)
+    }
+
+    /// Ends what connections the newly blocked still have, in the kernel's table: call it after [`Point::settle`], once
+    /// the outcome was said. Their packets are dropped already.
+    pub async fn cut_fresh(&mut self) {
+        let fresh = std::mem::take(&mut self.fresh);
+        if fresh.is_empty() {
+            return;
+        }
+        let targets: Vec<IpNet> = fresh.iter().map(|(_, n)| *n).collect();
+        let cut = self.device.cut(&targets).await.ok().flatten().unwrap_or(0);
+        // Cut together, a number belongs to one block only if it was alone.
+        if let [(id, _)] = fresh.as_slice()
+            && let Some(tally) = self.tallies.get_mut(id)
+        {
+            tally.cut = cut;
+        }
     }
 
     /// As [`Point::settle`], but looks at the device first: for the periodic comparison and after a foreign change.
     pub async fn look(&mut self, now: Now) -> Vec<BlockReport> {
         let read = self.device.read_back(now.wall).await;
         self.count_repair(&read, now.wall);
+        self.cut_fresh().await;
         self.measure(now).await;
         self.settle(now).await
     }
@@ -323,16 +344,6 @@ impl Point {
         self.device.read_back(now).await
     }
 
-    async fn cut(&mut self, fresh: &[(String, IpNet)], now: Micros) {
-        let targets: Vec<IpNet> = fresh.iter().map(|(_, n)| *n).collect();
-        let cut = self.device.cut(&targets).await.ok().flatten().unwrap_or(0);
-        for (id, _) in fresh {
-            // Cut together, a number belongs to one block only if it was alone.
-            let cut = if fresh.len() == 1 { cut } else { 0 };
-            self.tallies.insert(id.clone(), Tally { inserted_at: now, cut, ..Tally::default() });
-        }
-    }
-
     /// Counts open connections of the blocks held, now and then.
     async fn measure(&mut self, now: Now) {
         let due = self.measured_at.is_none_or(|m| now.mono.duration_since(m).as_secs() >= limits::MEASURE_SECONDS);
@@ -359,6 +370,7 @@ impl Point {
     /// A table that another hand altered is counted; settling repairs it.
     fn count_repair(&mut self, read: &Result<Found, DeviceError>, now: Micros) {
         let Ok(found) = read else { return };
+        let index = found.index();
         let slack = now.plus_seconds(1);
         let expected = |r: &&BlockReport| {
             use BlockOutcome::{Effective, Inserted, NotEffective};
@@ -367,7 +379,7 @@ impl Point {
         let held = |r: &BlockReport| {
             let wanted = self.wanted.get(&r.id)?;
             let net = IpNet::new(wanted.address, wanted.prefix).ok()?;
-            found.holds(&net, wanted.direction.into())
+            index.holds(&net, wanted.direction.into())
         };
         let missing = self.reports.values().filter(expected).any(|r| held(r).is_none());
         let known: BTreeSet<IpNet> =
@@ -389,15 +401,16 @@ impl Point {
         now: Now,
     ) -> Vec<BlockReport> {
         self.error = found.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        let index = found.as_ref().map(|f| (f.index(), f.unsound.as_str()));
         let mut next = BTreeMap::new();
         for (block, decision) in decided {
-            let report = match (decision, &found) {
+            let report = match (decision, &index) {
                 (Err(held), _) => {
                     self.tallies.remove(&block.id);
                     refused(&block, &held, self.reports.get(&block.id))
                 }
                 (Ok(_), Err(e)) => plain(&block, BlockOutcome::Failed, e.to_string()),
-                (Ok(wish), Ok(found)) => self.found(&block, &wish, found, now.wall),
+                (Ok(wish), Ok((index, unsound))) => self.found(&block, &wish, index, unsound, now.wall),
             };
             next.insert(block.id, report);
         }
@@ -413,19 +426,26 @@ impl Point {
         changed
     }
 
-    fn found(&mut self, block: &WantedBlock, wish: &Wish, found: &Found, now: Micros) -> BlockReport {
+    fn found(
+        &mut self,
+        block: &WantedBlock,
+        wish: &Wish,
+        index: &FoundIndex<'_>,
+        unsound: &str,
+        now: Micros,
+    ) -> BlockReport {
         if !self.device.abilities().acts {
             let mut report = plain(block, BlockOutcome::DryRun, String::new());
             report.expires_at = Some(block.expires_at);
             return report;
         }
-        let Some(element) = found.holds(&wish.net, wish.direction) else {
+        let Some(element) = index.holds(&wish.net, wish.direction) else {
             return plain(block, BlockOutcome::Failed, "the device took it and does not hold it".to_owned());
         };
         let tally =
             self.tallies.entry(block.id.clone()).or_insert_with(|| Tally { inserted_at: now, ..Tally::default() });
         tally.count(element.packets.unwrap_or(0), element.bytes.unwrap_or(0));
-        let (outcome, detail) = effect(tally, &found.unsound);
+        let (outcome, detail) = effect(tally, unsound);
         BlockReport {
             id: block.id.clone(),
             target: element.text.clone(),

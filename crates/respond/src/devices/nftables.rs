@@ -5,6 +5,7 @@
 //! read or written; nft is started directly, no shell sees a target.
 
 mod child;
+mod direct;
 mod listing;
 mod script;
 
@@ -24,6 +25,8 @@ use crate::{
 pub struct Nftables {
     /// As last read back and changed by us since; `None` when not known.
     cache: Option<Found>,
+    /// The cache was confirmed by the kernel itself just now, as far as the last change goes.
+    confirmed: bool,
 }
 
 impl Nftables {
@@ -38,11 +41,17 @@ impl Nftables {
     /// # Errors
     /// When nft fails.
     pub async fn remove_table(&mut self) -> Result<(), DeviceError> {
-        self.cache = None;
+        (self.cache, self.confirmed) = (None, false);
         child::run(&["-f", "-"], script::REMOVE).await.map(drop)
     }
 
+    /// What the table holds. Right after a direct change only the changed elements were read again.
     async fn read(&mut self, now: Micros) -> Result<Found, DeviceError> {
+        if std::mem::take(&mut self.confirmed)
+            && let Some(found) = &self.cache
+        {
+            return Ok(found.clone());
+        }
         let found = match child::run(&["-j", "list", "table", "inet", script::TABLE], "").await {
             Ok(text) => listing::read(&text, now),
             Err(DeviceError::Failed(why)) if why.contains("No such file or directory") => {
@@ -55,6 +64,7 @@ impl Nftables {
     }
 
     async fn change(&mut self, wanted: &[Wish], now: Micros) -> Result<Applied, DeviceError> {
+        self.confirmed = false;
         let wanted = insertable(wanted, now);
         if wanted.len() > TARGETS_MAX {
             return Err(DeviceError::TooMany { wanted: wanted.len(), max: TARGETS_MAX });
@@ -70,6 +80,16 @@ impl Nftables {
                 return Ok(Applied::default());
             }
             let (added, removed) = (difference.add.len(), difference.remove.len());
+            match direct::apply(&difference, now) {
+                Ok(true) => {
+                    self.confirmed = direct::holds(&difference.add).unwrap_or(false);
+                    self.cache = Some(after(&wanted, found, now));
+                    return Ok(Applied { added, removed, rebuilt: false });
+                }
+                Ok(false) => {}
+                // An element that expired meanwhile, an old kernel: nft knows how.
+                Err(e) => tracing::debug!(error = %e, "the direct change did not go through"),
+            }
             match child::run(&["-f", "-"], &script::difference(&difference, now)).await {
                 Ok(_) => {
                     self.cache = Some(after(&wanted, found, now));

@@ -122,9 +122,13 @@ pub(super) fn key(net: &IpNet) -> String {
     if net.prefix_len() == net.max_prefix_len() { net.addr().to_string() } else { net.to_string() }
 }
 
+/// Time left as the kernel counts it, never 0: that would be for ever.
+pub(super) fn millis(wish: &Wish, now: Micros) -> i64 {
+    wish.expires_at.0.saturating_sub(now.0).max(0) / 1000 + 1
+}
+
 fn element(out: &mut String, wish: &Wish, now: Micros) {
-    let millis = wish.expires_at.0.saturating_sub(now.0).max(0) / 1000 + 1;
-    let _ = write!(out, "{} timeout {millis}ms", key(&wish.net));
+    let _ = write!(out, "{} timeout {}ms", key(&wish.net), millis(wish, now));
 }
 
 /// A small change. Each removal first adds: an element that expired meanwhile would fail the whole transaction.
