@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { launch, openPage, startMock } from "./lib/browser.mjs";
 import { PAGES } from "./lib/pages.mjs";
 
+process.env.SHOTS = "1";
 const OUT = new URL("./shots/", import.meta.url).pathname;
 mkdirSync(OUT, { recursive: true });
 const wanted = process.argv.slice(2);

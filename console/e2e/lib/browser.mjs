@@ -1,5 +1,6 @@
 // A browser and a mock center for tests. The browser is the system's Chromium; nothing is downloaded.
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -23,11 +24,26 @@ export function launch() {
 
 /** Start the built console with the mock center behind it; `npm run build` must have run. */
 export async function startMock(port = 4790) {
+  if (!existsSync(resolve(CONSOLE, "dist/index.html"))) throw new Error("console/dist is missing; run: npm run build");
   const vite = resolve(CONSOLE, "node_modules/vite/bin/vite.js");
-  const child = spawn(process.execPath, [vite, "preview", "--configLoader", "runner", "--config", "vite.mock.config.ts", "--port", String(port), "--strictPort"], {
-    cwd: CONSOLE,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(
+    process.execPath,
+    [
+      vite,
+      "preview",
+      "--configLoader",
+      "runner",
+      "--config",
+      "vite.mock.config.ts",
+      "--port",
+      String(port),
+      "--strictPort",
+    ],
+    {
+      cwd: CONSOLE,
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
   let said = "";
   child.stdout.on("data", (data) => (said += data));
   child.stderr.on("data", (data) => (said += data));
@@ -57,12 +73,18 @@ export async function openPage(
     reducedMotion: "reduce",
     ignoreHTTPSErrors: true,
   });
-  await context.addInitScript((prefs) => window.localStorage.setItem("bongsu.prefs", JSON.stringify(prefs)), {
-    theme,
-    language,
-    keys,
-    density: "compact",
-  });
+  await context.addInitScript(
+    (prefs) => {
+      if (window.location.protocol.startsWith("http"))
+        window.localStorage.setItem("bongsu.prefs", JSON.stringify(prefs));
+    },
+    {
+      theme,
+      language,
+      keys,
+      density: "compact",
+    },
+  );
   const page = await context.newPage();
   const problems = [];
   page.on("pageerror", (error) => problems.push(String(error)));

@@ -8,6 +8,8 @@ import { PAGES } from "../lib/pages.mjs";
 const THEMES = ["light", "dark", "contrast"];
 let mock;
 let browser;
+/** One page per language, kept: its files stay in the browser's cache. */
+const open = {};
 
 before(async () => {
   mock = await startMock(4793);
@@ -23,28 +25,26 @@ for (const language of ["ko", "en"]) {
     test(`axe: ${name}, ${language}`, async () => {
       await fetch(`${mock.url}/mock/reset`);
       if (name === "login") await fetch(`${mock.url}/mock/logout`);
-      const { page, context, problems } = await openPage(browser, { language });
-      try {
-        await page.goto(mock.url + at);
-        await page.waitForSelector(ready, { timeout: 15_000 });
-        await prepare?.(page, mock.url);
-        const found = [];
-        for (const theme of THEMES) {
-          await page.evaluate((next) => {
-            document.documentElement.dataset.theme = next;
-          }, theme);
-          await page.waitForTimeout(150);
-          for (const finding of await axe(page)) found.push(`${theme}: ${finding}`);
-        }
-        assert.deepEqual(found, []);
-        const expected = name === "queue-lost" ? /ERR_/ : /^$/;
-        assert.deepEqual(
-          problems.filter((problem) => !expected.test(problem)),
-          [],
-        );
-      } finally {
-        await context.close();
+      open[language] ??= await openPage(browser, { language });
+      const { page, problems } = open[language];
+      problems.length = 0;
+      await page.goto("about:blank");
+      await page.goto(mock.url + at);
+      await page.waitForSelector(ready, { timeout: 15_000 });
+      await prepare?.(page, mock.url);
+      const found = [];
+      for (const theme of THEMES) {
+        await page.evaluate((next) => {
+          document.documentElement.dataset.theme = next;
+        }, theme);
+        for (const finding of await axe(page)) found.push(`${theme}: ${finding}`);
       }
+      assert.deepEqual(found, []);
+      const expected = name === "queue-lost" ? /ERR_/ : /^$/;
+      assert.deepEqual(
+        problems.filter((problem) => !expected.test(problem)),
+        [],
+      );
     });
   }
 }

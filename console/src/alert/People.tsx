@@ -19,7 +19,7 @@ export function People({ detail }: { detail: AlertDetail }) {
               {person.on_duty ? ` · ${t("alert.on_duty")}` : null}
             </span>
             {person.away_until ? (
-              <span className="tag">{t("alert.away", { date: person.away_until.slice(5) })}</span>
+              <span className="tag">{t("alert.away", { date: person.away_until.slice(5, 10) })}</span>
             ) : person.phone ? (
               <a className="row nowrap" href={`tel:${person.phone.replace(/[^\d+]/g, "")}`}>
                 <Icon sign="phone" size={14} />

@@ -65,7 +65,7 @@ function useColumns(): Column<User>[] {
             <span key={role.id} className="role-line">
               {t(`role.${role.role}`)} <span className="t3">{nameOf(role.agency)}</span>
               {role.away_through ? (
-                <span className="tag">{t("alert.away", { date: role.away_through.slice(5) })}</span>
+                <span className="tag">{t("alert.away", { date: role.away_through.slice(5, 10) })}</span>
               ) : null}
             </span>
           ))
