@@ -9,7 +9,7 @@ export PATH := $(BONGSU_TOOLS)/bin:$(BONGSU_TOOLS)/node_modules/node/bin:$(HOME)
 help:
 	@echo "make run      build and start the demo city; prints the link to open"
 	@echo "make test     every check and test: Rust, console, browser"
-	@echo "make check    the quick part: formatting, lints, floors, tidiness"
+	@echo "make check    formatting, clippy, floors, tidiness"
 	@echo "make release  optimised binaries in $(CARGO_TARGET_DIR)/release"
 	@echo "make bench    speed, as ratios against peers"
 
@@ -20,7 +20,7 @@ test:
 	@scripts/test
 
 check:
-	@scripts/check
+	@scripts/check --lint
 
 release:
 	@scripts/setup run
