@@ -319,7 +319,7 @@ pub struct Facts<'a> {
     pub requester: &'a Requester,
     /// Every enforcement point there is.
     pub points: &'a [Point],
-    /// The request's agency and those above it.
+    /// The request's agency, those above it and those below it.
     pub lineage: &'a [AgencyId],
     /// People who agreed so far.
     pub approvals: &'a [Approval],
@@ -561,7 +561,7 @@ fn people(request: &BlockRequest, policy: &SafetyPolicy, facts: &Facts<'_>, all:
 }
 
 /// Another agency's equipment: for a person, what lies outside what they may block for; for a rule, what is neither
-/// its agency's nor that of one above.
+/// its agency's nor that of one above or below.
 fn foreign_point(point: &Point, request: &BlockRequest, facts: &Facts<'_>) -> bool {
     match request.origin {
         Origin::Person => !facts.requester.may_block.holds(point.agency),

@@ -249,7 +249,7 @@ impl Moment {
             budget: budget(conn, request, now).await?,
             grace: graces(conn, now).await?,
             points: point::all(conn).await?,
-            lineage: state.tree().lineage(request.agency),
+            lineage: own_side(&state.tree(), request.agency),
         })
     }
     fn facts<'a>(
@@ -272,6 +272,13 @@ impl Moment {
             approvals,
         }
     }
+}
+
+/// Whose equipment is no stranger's: the agency's own, that of those above it, and of those below it.
+fn own_side(tree: &bongsu_domain::AgencyTree, agency: AgencyId) -> Vec<AgencyId> {
+    let mut all = tree.lineage(agency);
+    all.extend(tree.subtree(agency));
+    all
 }
 
 async fn existing(conn: &mut SqliteConnection, now: Micros) -> Result<Vec<Existing>> {

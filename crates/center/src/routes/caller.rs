@@ -183,6 +183,9 @@ pub(crate) async fn guard(
         return Err(Failure::forbidden("the request comes from another site"));
     }
     parts.extensions.insert(visit);
+    if access == Access::Operator && !visit.operator {
+        return Err(Failure::not_found("page"));
+    }
     if access != Access::Public {
         let Some((caller, token)) = caller(&web, &parts, visit).await? else {
             return Err(Failure::unauthorized("log in first"));
@@ -212,8 +215,7 @@ fn check_access(access: Access, caller: &Caller) -> Answer<()> {
         Access::Public => Ok(()),
         Access::Person if caller.session.is_some() => Ok(()),
         Access::Person => Err(Failure::forbidden("this is for people with an account")),
-        Access::Operator if caller.rights.is_none() => Ok(()),
-        Access::Operator => Err(Failure::not_found("page")),
+        Access::Operator => Ok(()),
         Access::Ability(ability) if caller.may_anywhere(ability) => Ok(()),
         Access::Ability(_) => Err(Failure::forbidden("your role does not allow this; ask your administrator")),
     }

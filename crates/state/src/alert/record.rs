@@ -17,6 +17,10 @@ use crate::{Change, Position, Result, State, StateError, position, timeline};
 const EVENTS_MAX: usize = 50;
 /// Values kept with a detection.
 const MATCHED_MAX: usize = 32;
+/// Rows forgotten at a time.
+const PRUNE_ROWS: i64 = 5_000;
+/// Rows in one statement.
+const INSERT_ROWS: usize = 200;
 /// Longest entity value that groups, bytes.
 const ENTITY_BYTES_MAX: usize = 512;
 
@@ -160,24 +164,22 @@ async fn upsert(
     Ok((id, true))
 }
 
-async fn insert(tx: &mut SqliteConnection, alert: AlertId, d: &NewDetection, now: Micros) -> Result<()> {
-    let skip = d.events.len().saturating_sub(EVENTS_MAX);
-    let events: Vec<String> = d.events.iter().skip(skip).map(ToString::to_string).collect();
-    let matched: Vec<&MatchedValue> = d.matched.iter().take(MATCHED_MAX).collect();
-    let matched = serde_json::to_string(&matched).unwrap_or_else(|_| "[]".to_owned());
-    sqlx::query(
-        "INSERT INTO detections (id, alert_id, rule_id, agency_id, at, recorded_at, events, matched) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(&d.id)
-    .bind(alert.0)
-    .bind(&d.rule)
-    .bind(i64::from(d.agency.0))
-    .bind(d.at.0)
-    .bind(now.0)
-    .bind(events.join(" "))
-    .bind(matched)
-    .execute(tx)
-    .await?;
+/// Many rows in one statement: a burst of detections must not hold the pipeline up.
+async fn insert(tx: &mut SqliteConnection, alert: AlertId, of: &[&NewDetection], now: Micros) -> Result<()> {
+    for chunk in of.chunks(INSERT_ROWS) {
+        let mut query = QueryBuilder::new(
+            "INSERT INTO detections (id, alert_id, rule_id, agency_id, at, recorded_at, events, matched) ",
+        );
+        query.push_values(chunk, |mut row, d| {
+            let skip = d.events.len().saturating_sub(EVENTS_MAX);
+            let events: Vec<String> = d.events.iter().skip(skip).map(ToString::to_string).collect();
+            let matched: Vec<&MatchedValue> = d.matched.iter().take(MATCHED_MAX).collect();
+            let matched = serde_json::to_string(&matched).unwrap_or_else(|_| "[]".to_owned());
+            row.push_bind(&d.id).push_bind(alert.0).push_bind(&d.rule).push_bind(i64::from(d.agency.0));
+            row.push_bind(d.at.0).push_bind(now.0).push_bind(events.join(" ")).push_bind(matched);
+        });
+        query.build().execute(&mut *tx).await?;
+    }
     Ok(())
 }
 
@@ -229,9 +231,9 @@ impl State {
             let of: Vec<&NewDetection> = members.iter().filter_map(|i| batch.get(*i)).collect();
             let (alert, new_alert) = upsert(&mut tx, group, &of, &policy, now).await?;
             count(&mut tx, alert, &of).await?;
+            insert(&mut tx, alert, &of, now).await?;
             for (nth, i) in members.iter().enumerate() {
                 let (Some(d), Some(slot)) = (batch.get(*i), out.get_mut(*i)) else { continue };
-                insert(&mut tx, alert, d, now).await?;
                 slot.alert = Some(alert);
                 slot.new_alert = new_alert && nth == 0;
                 let Some(request) = &d.block else { continue };
@@ -245,5 +247,30 @@ impl State {
         position::commit(&mut tx, position).await?;
         tx.commit().await?;
         Ok(out)
+    }
+
+    /// Forget what only replays and sparklines need and both have long passed: rows of detections (their alerts keep
+    /// their counts) and buckets older than `keep_days`. A slice a call, so that the writer is never held long; run it
+    /// every minute.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn prune_detections(&self, keep_days: u32, now: Micros) -> Result<u64> {
+        let before = now.plus_seconds(-i64::from(keep_days) * 86_400);
+        let mut conn = self.writer.lock().await;
+        let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+        let gone = sqlx::query(
+            "DELETE FROM detections WHERE id IN (SELECT id FROM detections WHERE recorded_at < $1 ORDER BY recorded_at LIMIT $2)",
+        )
+        .bind(before.0)
+        .bind(PRUNE_ROWS)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("DELETE FROM alert_buckets WHERE bucket < $1")
+            .bind(before.0.div_euclid(BUCKET_MICROS))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(gone.rows_affected())
     }
 }

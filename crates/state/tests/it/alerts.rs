@@ -183,3 +183,15 @@ async fn detections_keep_their_newest_events() {
     let page = s.detections(&Scope::All, id, 10).await.unwrap();
     assert_eq!((page.rows[0].events.len(), page.rows[0].events[49].sequence), (50, 80));
 }
+
+#[tokio::test]
+async fn old_detections_are_forgotten_and_their_alerts_are_not() {
+    let town = Town::new().await;
+    let s = &town.state;
+    let batch: Vec<_> = (1..=700).map(|n| detection(n, A, "192.0.2.1", NOW)).collect();
+    let made = s.record_detections(&batch, &position(1), &[], NOW).await.unwrap();
+    let id = made[0].alert.unwrap();
+    assert_eq!(s.prune_detections(30, later(30 * 86_400)).await.unwrap(), 0);
+    assert_eq!(s.prune_detections(30, later(30 * 86_400 + 1)).await.unwrap(), 700);
+    assert_eq!((s.alert(&Scope::All, id, NOW).await.unwrap().count, s.detections(&Scope::All, id, 9).await.unwrap().rows.len()), (700, 0));
+}
