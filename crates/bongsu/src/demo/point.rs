@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Name of the agent and of the point.
-const NAME: &str = "예시 관문";
+const NAME: &str = "demo-gateway";
 /// Prefix of the namespaces.
 const PREFIX: &str = "bongsu-demo";
 /// The server behind the gateway.
