@@ -71,8 +71,8 @@ function Checks({ preview }: { preview: BlockPreview }) {
   return (
     <Part title={t("block.checks")} note={t("block.checked_thrice")}>
       <ul className="cks">
-        {preview.checks.map((check) => (
-          <li key={check.name}>
+        {preview.checks.map((check, i) => (
+          <li key={`${check.name}-${i}`}>
             <span className={check.ok ? "okc" : "warn"}>
               <Icon sign={check.ok ? "check" : "cross"} size={14} />
               <span className="vh">{t(check.ok ? "block.check_ok" : "block.check_bad")}</span>
