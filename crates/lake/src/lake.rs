@@ -320,6 +320,7 @@ pub struct Loader {
     sequence: u64,
     batches: Vec<RecordBatch>,
     rows: usize,
+    bytes: usize,
     staged: Vec<Entry>,
     finished: bool,
 }
@@ -330,7 +331,7 @@ pub const LOAD_EPOCH_FIRST: u32 = 1 << 31;
 impl Loader {
     fn new(store: Arc<Store>) -> Self {
         let load = store.next_load();
-        Self { store, load, sequence: 0, batches: Vec::new(), rows: 0, staged: Vec::new(), finished: false }
+        Self { store, load, sequence: 0, batches: Vec::new(), rows: 0, bytes: 0, staged: Vec::new(), finished: false }
     }
 
     /// Take events; their ids are overwritten.
@@ -343,9 +344,11 @@ impl Loader {
             e.id = EventId { epoch: LOAD_EPOCH_FIRST | self.load, sequence: self.sequence };
         }
         for some in events.chunks(BATCH_ROWS) {
-            self.batches.push(columns::build(some)?);
-            self.rows += some.len();
-            if self.rows >= self.store.options.flush_rows {
+            let batch = columns::build(some)?;
+            self.rows += batch.num_rows();
+            self.bytes += batch.get_array_memory_size();
+            self.batches.push(batch);
+            if self.rows >= self.store.options.flush_rows || self.bytes >= self.store.options.flush_bytes {
                 self.stage()?;
             }
         }
@@ -355,7 +358,7 @@ impl Loader {
     fn stage(&mut self) -> Result<()> {
         self.staged.extend(self.store.stage(&self.batches)?);
         self.batches.clear();
-        self.rows = 0;
+        (self.rows, self.bytes) = (0, 0);
         Ok(())
     }
 
