@@ -1,4 +1,4 @@
-//! A small city behind a router: root 1, offices A (2) and B (3); one of everything in A, marked 비밀.
+//! A small city behind a router: root 1, offices A (2) and B (3); one of everything in A, marked 갑을표지.
 
 use axum::Router;
 use axum::body::Body;
@@ -16,7 +16,7 @@ use tower::ServiceExt;
 pub const A: AgencyId = AgencyId(2);
 pub const B: AgencyId = AgencyId(3);
 /// Stands in everything of A and nowhere else.
-pub const MARK: &str = "비밀";
+pub const MARK: &str = "갑을표지";
 
 /// Ids of what is in A.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,5 +3,6 @@
 
 mod authorization;
 mod city;
+mod rules;
 mod sessions;
 mod work;
