@@ -28,7 +28,10 @@ use crate::{
     LakeError, Limits, Result,
     compile::named,
     memory::Snapshot,
-    options::{BATCH_ROWS, FOOTER_CACHE_BYTES_MAX, QUERIES_MAX, QUERY_THREADS, SQL_BYTES_MAX},
+    options::{
+        BATCH_ROWS, FOOTER_CACHE_BYTES_MAX, QUERIES_MAX, QUERY_STACK_BYTES, QUERY_THREADS, SQL_BYTES_MAX,
+        SQL_OPERATORS_MAX,
+    },
     predicate::InNetwork,
     scan::{LakeTable, Tally},
     schema::{at, file_name, short_name},
@@ -97,6 +100,7 @@ impl Engine {
             .worker_threads(QUERY_THREADS)
             .max_blocking_threads(QUERY_THREADS * 2)
             .thread_name("lake-query")
+            .thread_stack_size(QUERY_STACK_BYTES)
             .thread_keep_alive(Duration::from_secs(5))
             .enable_time()
             .build()
@@ -237,6 +241,7 @@ impl Session {
         if text.len() > SQL_BYTES_MAX {
             return Err(LakeError::Sql(format!("the SQL is longer than {} KiB", SQL_BYTES_MAX / 1024)));
         }
+        bounded(text)?;
         let view = ViewTable::new(self.events(None)?.build().map_err(|e| engine_error(&e))?, None);
         let catalogs = MemoryCatalogProviderList::new();
         let catalog = MemoryCatalogProvider::new();
@@ -262,6 +267,27 @@ impl Session {
             .and_then(LogicalPlanBuilder::build)
             .map_err(wrong)
     }
+}
+
+/// Every level of a plan costs stack, in planning and in being dropped; running out of it ends the process. What
+/// makes levels is counted before anything is planned.
+fn bounded(text: &str) -> Result<()> {
+    use datafusion::sql::sqlparser::{
+        dialect::GenericDialect,
+        keywords::Keyword,
+        tokenizer::{Token, Tokenizer},
+    };
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize().map_err(|e| LakeError::Sql(e.to_string()))?;
+    let levels = tokens.iter().filter(|t| match t {
+        Token::Word(w) => w.keyword != Keyword::NoKeyword,
+        Token::Whitespace(_) | Token::Number(..) | Token::SingleQuotedString(_) => false,
+        Token::Comma | Token::Period | Token::RParen | Token::EOF => false,
+        _ => true,
+    });
+    if levels.count() > SQL_OPERATORS_MAX {
+        return Err(LakeError::Sql(format!("the SQL has more than {SQL_OPERATORS_MAX} operators and keywords")));
+    }
+    Ok(())
 }
 
 /// EXPLAIN and DESCRIBE would tell where files lie and what other agencies have.

@@ -48,6 +48,10 @@ pub const QUERY_DEPTH_MAX: usize = 32;
 pub const SQL_BYTES_MAX: usize = 64 * 1024;
 /// Rows of one step of an export.
 pub const EXPORT_PAGE_ROWS: usize = 8_192;
+/// Operators, keywords and opening parentheses of one SQL text: what makes its plan deep.
+pub const SQL_OPERATORS_MAX: usize = 400;
+/// Stack of a query thread, bytes; only what is used takes memory.
+pub const QUERY_STACK_BYTES: usize = 16 * 1024 * 1024;
 /// Most rows of one page of search results.
 pub const PAGE_ROWS_MAX: usize = 10_000;
 /// Rows of the first window that a search looks through, newest first; each further window is four times as large.

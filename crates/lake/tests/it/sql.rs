@@ -131,12 +131,28 @@ fn there_is_no_way_out() {
 #[test]
 fn deep_sql_is_refused_not_fatal() {
     let (_dir, lake) = lake();
-    let deep = format!("select {}1{}", "(".repeat(5_000), ")".repeat(5_000));
-    assert!(run(&lake, &deep, &Scope::All).is_err());
-    let not = format!("select {} true", "not ".repeat(5_000));
-    let _ = run(&lake, &not, &Scope::All);
-    let sum = format!("select {}", vec!["1"; 8_000].join("+"));
-    let _ = run(&lake, &sum, &Scope::All);
+    let deep = |n: usize| {
+        [
+            format!("select {}1{}", "(".repeat(n), ")".repeat(n)),
+            format!("select {} true", "not ".repeat(n)),
+            format!("select {}1", "- ".repeat(n)),
+            format!("select {}", vec!["1"; n].join("+")),
+            format!("select 1 where {}", vec!["true"; n].join(" and ")),
+            format!("select {}1{}", "abs(".repeat(n), ")".repeat(n)),
+            format!("select {}1{}", "case when true then ".repeat(n), " end".repeat(n)),
+            vec!["select agency_id from events"; n].join(" union all "),
+            format!("select 1 from {}events{}", "(select * from ".repeat(n), ") x".repeat(n)),
+            format!("select 1{}", "::int".repeat(n)),
+            format!("select {}1{}", "[".repeat(n), "]".repeat(n)),
+        ]
+    };
+    for text in deep(5_000) {
+        assert!(run(&lake, &text, &Scope::All).is_err(), "{}", &text[..60]);
+    }
+    // Below the limit it runs or is refused, and the process lives.
+    for text in deep(60).into_iter().chain(deep(390)) {
+        let _ = run(&lake, &text, &Scope::All);
+    }
     let long = format!("select '{}'", "x".repeat(SQL_BYTES_MAX));
     assert!(run(&lake, &long, &Scope::All).is_err());
     assert_eq!(count(&lake, ""), 90);
