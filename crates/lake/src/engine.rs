@@ -20,6 +20,7 @@ use datafusion::{
         runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
     },
     logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder},
+    optimizer::Optimizer,
     prelude::SessionConfig,
 };
 use tokio::{sync::Semaphore, task::JoinHandle};
@@ -54,6 +55,9 @@ const FUNCTIONS_DENIED: [&str; 14] = [
     "overlay",
     "translate",
 ];
+
+/// Optimizer rules that fail on plans of ours.
+const RULES_LEFT_OUT: [&str; 2] = ["extract_leaf_expressions", "push_down_leaf_projections"];
 
 /// The query engine. One per lake.
 pub struct Engine {
@@ -173,6 +177,8 @@ fn base_state(runtime: Arc<RuntimeEnv>) -> SessionState {
         .filter(|f| !FUNCTIONS_DENIED.contains(&f.name()))
         .chain([Arc::new(InNetwork::function())])
         .collect();
+    // These two mistake our view's names for ambiguous when a vendor field is read (`extra['name']`).
+    let rules = Optimizer::new().rules.into_iter().filter(|r| !RULES_LEFT_OUT.contains(&r.name())).collect();
     SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
@@ -180,6 +186,7 @@ fn base_state(runtime: Arc<RuntimeEnv>) -> SessionState {
         .with_scalar_functions(scalar)
         .with_aggregate_functions(Default_::default_aggregate_functions())
         .with_window_functions(Default_::default_window_functions())
+        .with_optimizer_rules(rules)
         .build()
 }
 
