@@ -280,13 +280,22 @@ async fn name_root(state: &State, config: &Config, now: Micros) -> Result<()> {
 
 /// A center without a person gets one single-use link for its first administrator.
 async fn first_link(app: &Arc<App>) -> Result<Option<String>> {
-    if app.config.demo || app.state.has_users().await? {
+    if app.config.demo {
+        return Ok(None);
+    }
+    // A link that was lost before anybody set a password must not lock the center for ever.
+    let users = app.state.users(&Scope::All).await?;
+    if users.iter().any(|u| u.has_password) {
         return Ok(None);
     }
     let token = crate::auth::new_token()?;
     let by = Actor::center();
     let change = Change::new(&by, app.now(), "first start");
     let until = app.now().plus_seconds(FIRST_LINK_HOURS * 3600);
+    if let Some(waiting) = users.first() {
+        app.state.new_link(&change, &Scope::All, waiting.id, &crate::auth::token_hash(&token), until, false).await?;
+        return Ok(Some(token));
+    }
     let new = NewUser {
         name: "admin".to_owned(),
         display_name: "관리자".to_owned(),

@@ -80,7 +80,11 @@ impl Center {
             .spawn()
             .unwrap();
         self.child = Some(child);
-        eventually("the center is ready", || self.run(&["status"]).status.success());
+        let begin = Instant::now();
+        while !self.run(&["status"]).status.success() {
+            assert!(begin.elapsed() < PATIENCE, "the center is not ready within {PATIENCE:?}:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
     /// `kill -9`, at once.
     pub fn kill(&mut self) {
