@@ -66,7 +66,9 @@ pub enum Command {
         reason: String,
     },
     /// Search received events.
-    #[command(after_help = "Example: bongsu search 'src_ip:203.0.113.7 AND status:failure | count by user' --from 2026-11-22T00:00:00Z")]
+    #[command(
+        after_help = "Example: bongsu search 'src_ip:203.0.113.7 AND status:failure | count by user' --from 2026-11-22T00:00:00Z"
+    )]
     Search(Search),
     /// Read raw lines into events, without a center.
     #[command(after_help = "Example: bongsu parse --format auto --timezone Asia/Seoul /var/log/auth.log")]
@@ -144,7 +146,9 @@ pub enum UserCommand {
 #[derive(Subcommand, Debug)]
 pub enum SourceCommand {
     /// Register a sender.
-    #[command(after_help = "Example: bongsu source add fw-outer --from 203.0.113.1 --agency 수안구청 --format fortigate --timezone Asia/Seoul")]
+    #[command(
+        after_help = "Example: bongsu source add fw-outer --from 203.0.113.1 --agency 수안구청 --format fortigate --timezone Asia/Seoul"
+    )]
     Add {
         /// Name.
         name: String,
@@ -214,7 +218,9 @@ pub enum AgentCommand {
         output: Output,
     },
     /// What an agent collects and whether it enforces.
-    #[command(after_help = "Example: bongsu agent set suan-agent --tail /var/log/auth.log=suan-auth --enforce nftables")]
+    #[command(
+        after_help = "Example: bongsu agent set suan-agent --tail /var/log/auth.log=suan-auth --enforce nftables"
+    )]
     Set {
         /// Name or number.
         agent: String,

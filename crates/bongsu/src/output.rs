@@ -27,13 +27,21 @@ pub fn rows(output: Output, columns: &[(&str, &str)], rows: &[Value]) -> std::io
     let cell = |row: &Value, pointer: &str| match row.pointer(pointer) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(s)) => s.clone(),
-        Some(Value::Array(a)) => a.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect::<Vec<_>>().join(", "),
+        Some(Value::Array(a)) => {
+            a.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect::<Vec<_>>().join(", ")
+        }
         Some(v) => v.to_string(),
     };
     match output {
         Output::Jsonl => rows.iter().try_for_each(|r| writeln!(out, "{r}")),
         Output::Csv => {
-            let quote = |s: &str| if s.contains([',', '"', '\n', '\r']) { format!("\"{}\"", s.replace('"', "\"\"")) } else { s.to_owned() };
+            let quote = |s: &str| {
+                if s.contains([',', '"', '\n', '\r']) {
+                    format!("\"{}\"", s.replace('"', "\"\""))
+                } else {
+                    s.to_owned()
+                }
+            };
             writeln!(out, "{}", columns.iter().map(|(h, _)| quote(h)).collect::<Vec<_>>().join(","))?;
             rows.iter().try_for_each(|r| {
                 writeln!(out, "{}", columns.iter().map(|(_, p)| quote(&cell(r, p))).collect::<Vec<_>>().join(","))
@@ -45,7 +53,9 @@ pub fn rows(output: Output, columns: &[(&str, &str)], rows: &[Value]) -> std::io
             let widths: Vec<usize> = columns
                 .iter()
                 .enumerate()
-                .map(|(i, (head, _))| cells.iter().filter_map(|c| c.get(i)).map(|c| width(c)).chain([width(head)]).max().unwrap_or(0))
+                .map(|(i, (head, _))| {
+                    cells.iter().filter_map(|c| c.get(i)).map(|c| width(c)).chain([width(head)]).max().unwrap_or(0)
+                })
                 .collect();
             let line = |out: &mut dyn Write, parts: &mut dyn Iterator<Item = &str>| -> std::io::Result<()> {
                 let mut text = String::new();
@@ -71,7 +81,12 @@ pub fn shown(text: &str) -> String {
 fn width(text: &str) -> usize {
     text.chars()
         .map(|c| match u32::from(c) {
-            0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f | 0xff00..=0xff60 => 2,
+            0x1100..=0x115f
+            | 0x2e80..=0xa4cf
+            | 0xac00..=0xd7a3
+            | 0xf900..=0xfaff
+            | 0xfe30..=0xfe6f
+            | 0xff00..=0xff60 => 2,
             _ => 1,
         })
         .sum()

@@ -15,8 +15,8 @@ use bongsu_domain::Enforce;
 use bongsu_event::{AgentId, Micros, RawRecord, Scope, SourceId, SpoolPosition};
 use bongsu_state::{AgentSeen, Certificate, StateError};
 use bongsu_uplink::{
-    AgentConfig, AgentMessage, BlockResult, BlocksState, CenterMessage, Config, Decoder, EnforceConfig, Enrol, Enrolled,
-    Hello, InputConfig, InputId, InputKind, PROTOCOL_VERSION, Records, Status, Welcome, encode,
+    AgentConfig, AgentMessage, BlockResult, BlocksState, CenterMessage, Config, Decoder, EnforceConfig, Enrol,
+    Enrolled, Hello, InputConfig, InputId, InputKind, PROTOCOL_VERSION, Records, Status, Welcome, encode,
 };
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
@@ -194,9 +194,7 @@ async fn greet(app: Arc<App>, stream: TcpStream, address: SocketAddr, acceptor: 
     let first = tokio::time::timeout(patience, next(&mut stream, &mut decoder)).await.context("nothing was said")??;
     match (agent, first) {
         (None, Some(AgentMessage::Enrol(enrol))) => enrolment(&app, &mut stream, address, enrol).await,
-        (Some(agent), Some(AgentMessage::Hello(hello))) => {
-            session(app, stream, address, decoder, agent, hello).await
-        }
+        (Some(agent), Some(AgentMessage::Hello(hello))) => session(app, stream, address, decoder, agent, hello).await,
         (None, Some(_)) => refuse(&mut stream, "no certificate was shown; enrol first with `bongsu-agent enrol`").await,
         (Some(_), Some(_)) => refuse(&mut stream, "the first message must be a hello").await,
         (_, None) => Ok(()),
@@ -216,7 +214,10 @@ async fn write(stream: &mut (impl AsyncWriteExt + Unpin), message: &CenterMessag
 }
 
 /// The next message; `None` at the end of the stream.
-async fn next(stream: &mut (impl AsyncReadExt + Unpin), decoder: &mut Decoder<AgentMessage>) -> Result<Option<AgentMessage>> {
+async fn next(
+    stream: &mut (impl AsyncReadExt + Unpin),
+    decoder: &mut Decoder<AgentMessage>,
+) -> Result<Option<AgentMessage>> {
     let mut buffer = vec![0u8; READ_BYTES];
     loop {
         if let Some(message) = decoder.next()? {
@@ -412,11 +413,9 @@ impl App {
             bail!("too many enrolments from this address; wait a minute");
         }
         let hash: [u8; 32] = Sha256::digest(enrol.secret).into();
-        let made = self
-            .state
-            .use_token(&hash, &enrol.hostname, now)
-            .await
-            .map_err(|_| anyhow::anyhow!("the token is unknown, used or too old; make a new one with `bongsu agent enrol`"))?;
+        let made = self.state.use_token(&hash, &enrol.hostname, now).await.map_err(|_| {
+            anyhow::anyhow!("the token is unknown, used or too old; make a new one with `bongsu agent enrol`")
+        })?;
         let enrolled = self.certify(made.agent, &enrol.csr_pem, now).await?;
         self.stream.tell(Some(made.agency), StreamEvent::Sources);
         Ok(enrolled)

@@ -154,10 +154,11 @@ impl Authority {
     /// As [`Authority::server_certificate`].
     pub fn server_tls(&self, names: &[String], http: bool, now: Micros) -> Result<Arc<rustls::ServerConfig>> {
         let (chain, key) = self.server_certificate(names, now)?;
-        let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, key)?;
+        let mut config =
+            rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()?
+                .with_no_client_auth()
+                .with_single_cert(chain, key)?;
         if http {
             config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         }

@@ -64,7 +64,13 @@ impl App {
     ///
     /// # Errors
     /// The state can't be written. A refusal is an [`Outcome`].
-    pub async fn request_block(&self, by: &Change<'_>, may_block: &Scope, request: &BlockRequest, example: bool) -> Result<Outcome> {
+    pub async fn request_block(
+        &self,
+        by: &Change<'_>,
+        may_block: &Scope,
+        request: &BlockRequest,
+        example: bool,
+    ) -> Result<Outcome> {
         let outcome = self.state.request_block(by, may_block, request, &self.own_paths(), example).await?;
         self.carry_out(&outcome, Some(request.agency)).await;
         Ok(outcome)
@@ -74,7 +80,13 @@ impl App {
     ///
     /// # Errors
     /// The person may not, or the state can't be written.
-    pub async fn approve_block(&self, by: &Change<'_>, may_request: &Scope, may_approve: &Scope, id: BlockId) -> bongsu_state::Result<Outcome> {
+    pub async fn approve_block(
+        &self,
+        by: &Change<'_>,
+        may_request: &Scope,
+        may_approve: &Scope,
+        id: BlockId,
+    ) -> bongsu_state::Result<Outcome> {
         let outcome = self.state.approve_block(by, may_request, may_approve, id, &self.own_paths()).await?;
         self.carry_out(&outcome, None).await;
         self.stream.tell(None, StreamEvent::Block { id: id.0 });
@@ -148,8 +160,7 @@ impl App {
                 self.trial(&point, wanted.id, now).await;
                 continue;
             }
-            let delta =
-                BlocksDelta { version, add: vec![order(wanted)], remove: Vec::new(), kill_switch: None };
+            let delta = BlocksDelta { version, add: vec![order(wanted)], remove: Vec::new(), kill_switch: None };
             if !self.agents.send(agent, CenterMessage::BlocksDelta(delta)) {
                 self.found(point.id, &[unreachable(wanted.id)], now).await;
             }

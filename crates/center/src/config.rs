@@ -276,7 +276,9 @@ impl Config {
         if self.demo {
             let all = [self.web, self.syslog_udp, self.syslog_tcp, self.syslog_tls, self.uplink];
             if let Some(a) = all.iter().filter_map(|l| l.address).find(|a| !a.ip().is_loopback()) {
-                return Err(ConfigError(format!("the demo city listens on loopback only, and {a} is not; use 127.0.0.1")));
+                return Err(ConfigError(format!(
+                    "the demo city listens on loopback only, and {a} is not; use 127.0.0.1"
+                )));
             }
         }
         Ok(())
@@ -346,7 +348,10 @@ mod tests {
     fn a_wrong_key_names_its_line_and_the_nearest_right_one() {
         let text = "organisation = \"시청\"\n\n[intake]\nsyslog_tpc = \"127.0.0.1:6601\"\n";
         let error = fresh().read_text(text, "bongsu.toml").unwrap_err().to_string();
-        assert_eq!(error, "bongsu.toml, line 4: there is no key `intake.syslog_tpc`; did you mean `intake.syslog_tcp`?");
+        assert_eq!(
+            error,
+            "bongsu.toml, line 4: there is no key `intake.syslog_tpc`; did you mean `intake.syslog_tcp`?"
+        );
     }
 
     #[test]

@@ -75,10 +75,7 @@ pub fn shipped() -> Vec<RuleSource> {
     let mut sources: Vec<RuleSource> = Shipped::iter()
         .filter_map(|name| {
             let file = Shipped::get(&name)?;
-            Some(RuleSource {
-                name: format!("rules/{name}"),
-                text: String::from_utf8_lossy(&file.data).into_owned(),
-            })
+            Some(RuleSource { name: format!("rules/{name}"), text: String::from_utf8_lossy(&file.data).into_owned() })
         })
         .collect();
     sources.sort_by(|a, b| a.name.cmp(&b.name));

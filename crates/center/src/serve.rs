@@ -47,7 +47,12 @@ pub enum Peer {
 }
 
 /// Serve on a bound listener until told to stop, then let open requests finish.
-pub async fn network(listener: TcpListener, tls: Option<Arc<rustls::ServerConfig>>, router: Router, stop: CancellationToken) {
+pub async fn network(
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    router: Router,
+    stop: CancellationToken,
+) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let acceptor = tls.map(TlsAcceptor::from);
     let tasks = tokio_util::task::TaskTracker::new();

@@ -209,10 +209,16 @@ fn prepare_folder(data: &Path, demo: bool) -> Result<()> {
     let mark = data.join(DEMO_MARK);
     let used = data.join(STATE_FILE).exists();
     if demo && used && !mark.exists() {
-        bail!("{} belongs to a real center; the demo city needs a folder of its own: name another with --data", data.display());
+        bail!(
+            "{} belongs to a real center; the demo city needs a folder of its own: name another with --data",
+            data.display()
+        );
     }
     if !demo && mark.exists() {
-        bail!("{} belongs to the demo city; a real center needs a folder of its own: name another with --data", data.display());
+        bail!(
+            "{} belongs to the demo city; a real center needs a folder of its own: name another with --data",
+            data.display()
+        );
     }
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(|| {
         format!("cannot make the data folder {}; make it yourself or name another with --data", data.display())
@@ -306,8 +312,15 @@ async fn first_link(app: &Arc<App>) -> Result<Option<String>> {
     let user = app.state.create_user(&change, &Scope::All, &new).await?;
     let starts_on = app.state.moment(app.now()).today;
     let role = Role::Administrator;
-    let assignment =
-        NewAssignment { user, agency: bongsu_state::ROOT, role, starts_on, ends_on: None, substitute: None, away: None };
+    let assignment = NewAssignment {
+        user,
+        agency: bongsu_state::ROOT,
+        role,
+        starts_on,
+        ends_on: None,
+        substitute: None,
+        away: None,
+    };
     app.state.assign_role(&change, &Scope::All, &assignment).await?;
     app.state.new_link(&change, &Scope::All, user, &crate::auth::token_hash(&token), until, false).await?;
     Ok(Some(token))
@@ -334,25 +347,38 @@ async fn listeners(app: &Arc<App>, tasks: &mut Vec<tokio::task::JoinHandle<()>>)
     let directory = Arc::clone(&app.directory);
     let resolve: Box<dyn Fn(SocketAddr, bongsu_event::Transport) -> SourceId + Send + Sync> =
         Box::new(move |peer, _| directory.now().source_of(peer.ip()));
-    let context: Arc<Intake> =
-        intake::Context::new(ToJournal(app.journal.clone()), resolve, intake::system_clock(), intake::Limits::default());
+    let context: Arc<Intake> = intake::Context::new(
+        ToJournal(app.journal.clone()),
+        resolve,
+        intake::system_clock(),
+        intake::Limits::default(),
+    );
     let say = |text: String| {
         tracing::info!("{text}");
         app.listeners.lock().push(text);
     };
 
-    if let Some((listener, address)) = open_port("syslog UDP", app.config.syslog_udp, |a| intake::UdpListener::bind(a, UDP_BUFFER_BYTES), &say)? {
+    if let Some((listener, address)) =
+        open_port("syslog UDP", app.config.syslog_udp, |a| intake::UdpListener::bind(a, UDP_BUFFER_BYTES), &say)?
+    {
         app.intake.lock().push(listener.counters());
         say(format!("syslog UDP {}", listener.local_addr().unwrap_or(address)));
         tasks.push(tokio::spawn(listener.run(Arc::clone(&context), app.stop.clone())));
     }
-    if let Some((listener, address)) = open_port("syslog TCP", app.config.syslog_tcp, |a| intake::StreamListener::bind(a, None), &say)? {
+    if let Some((listener, address)) =
+        open_port("syslog TCP", app.config.syslog_tcp, |a| intake::StreamListener::bind(a, None), &say)?
+    {
         app.intake.lock().push(listener.counters());
         say(format!("syslog TCP {}", listener.local_addr().unwrap_or(address)));
         tasks.push(tokio::spawn(listener.run(Arc::clone(&context), app.stop.clone())));
     }
     let tls = app.authority.server_tls(&names, false, now)?;
-    if let Some((listener, address)) = open_port("syslog TLS", app.config.syslog_tls, |a| intake::StreamListener::bind(a, Some(Arc::clone(&tls))), &say)? {
+    if let Some((listener, address)) = open_port(
+        "syslog TLS",
+        app.config.syslog_tls,
+        |a| intake::StreamListener::bind(a, Some(Arc::clone(&tls))),
+        &say,
+    )? {
         app.intake.lock().push(listener.counters());
         say(format!("syslog TLS {}", listener.local_addr().unwrap_or(address)));
         tasks.push(tokio::spawn(listener.run(Arc::clone(&context), app.stop.clone())));
@@ -494,7 +520,9 @@ impl Running {
             println!("the browser trusts this center once {} is installed in it", pem.display());
         }
         if let Some(token) = &self.first_link {
-            println!("open this link once, within a day, to set the administrator's password:\n\n  {web}/link#{token}\n");
+            println!(
+                "open this link once, within a day, to set the administrator's password:\n\n  {web}/link#{token}\n"
+            );
         } else if links.is_empty() {
             println!("\n  {web}\n");
         }

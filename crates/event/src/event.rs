@@ -57,9 +57,25 @@ pub enum Class {
 impl Class {
     /// Every class.
     pub const ALL: &'static [Self] = &[
-        Self::Unparsed, Self::System, Self::File, Self::Process, Self::Finding, Self::Account, Self::Authentication,
-        Self::Authorization, Self::Group, Self::Network, Self::Http, Self::Dns, Self::Dhcp, Self::Ssh, Self::Email,
-        Self::Tunnel, Self::Config, Self::Application, Self::Api,
+        Self::Unparsed,
+        Self::System,
+        Self::File,
+        Self::Process,
+        Self::Finding,
+        Self::Account,
+        Self::Authentication,
+        Self::Authorization,
+        Self::Group,
+        Self::Network,
+        Self::Http,
+        Self::Dns,
+        Self::Dhcp,
+        Self::Ssh,
+        Self::Email,
+        Self::Tunnel,
+        Self::Config,
+        Self::Application,
+        Self::Api,
     ];
     /// OCSF `class_uid` (0 for unparsed, 1000 for plain system lines).
     #[must_use]

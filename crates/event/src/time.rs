@@ -18,8 +18,11 @@ impl Micros {
     /// As a jiff timestamp; a value outside jiff's range is brought to the nearest end.
     #[must_use]
     pub fn timestamp(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_microsecond(self.0)
-            .unwrap_or(if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX })
+        jiff::Timestamp::from_microsecond(self.0).unwrap_or(if self.0 < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        })
     }
     /// Seconds from `earlier` to `self`, negative if `self` is before it.
     #[must_use]

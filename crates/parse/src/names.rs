@@ -48,9 +48,13 @@ impl<T: Copy> Names<T> {
 
 /// The length, the first eight and the last eight bytes tell field names apart well enough.
 fn hash(name: &[u8]) -> usize {
-    let short = |bytes: &[u8]| bytes.iter().fold(0u64, |w, b| (w << 8) | u64::from(*b));
-    let head = name.first_chunk::<8>().map_or_else(|| short(name), |c| u64::from_le_bytes(*c));
-    let tail = name.last_chunk::<8>().map_or(0, |c| u64::from_le_bytes(*c));
+    let (head, tail) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
+        _ => {
+            let word = name.iter().fold(0u64, |w, b| (w << 8) | u64::from(*b));
+            (word, word)
+        }
+    };
     let mixed = (head ^ tail.rotate_left(29) ^ name.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 32) as usize
 }

@@ -25,12 +25,8 @@ const FLOORS: &[(&str, u32)] = &[
 ];
 
 /// Dependencies that one crate alone may name.
-const WALLS: &[(&str, &str)] = &[
-    ("datafusion", "bongsu-lake"),
-    ("arrow", "bongsu-lake"),
-    ("parquet", "bongsu-lake"),
-    ("sqlx", "bongsu-state"),
-];
+const WALLS: &[(&str, &str)] =
+    &[("datafusion", "bongsu-lake"), ("arrow", "bongsu-lake"), ("parquet", "bongsu-lake"), ("sqlx", "bongsu-state")];
 
 /// Crates out of place.
 pub fn check() -> Result<Vec<String>> {

@@ -10,7 +10,11 @@ pub fn write(only_compare: bool) -> Result<Vec<String>> {
     if only_compare {
         let found = std::fs::read_to_string(&path).unwrap_or_default();
         let drift = found.trim_end() != wanted.trim_end();
-        return Ok(if drift { vec!["openapi.json is behind crates/api: run cargo xtask schema".to_owned()] } else { vec![] });
+        return Ok(if drift {
+            vec!["openapi.json is behind crates/api: run cargo xtask schema".to_owned()]
+        } else {
+            vec![]
+        });
     }
     std::fs::write(&path, wanted)?;
     Ok(Vec::new())

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 /// Words that stand for unfinished work. Split so that this file does not find itself.
-const UNFINISHED: &[&str] = &[concat!("FIX", "ME"), concat!("X", "XX"), concat!("unimplemented", "!("), concat!("todo", "!(")];
+const UNFINISHED: &[&str] =
+    &[concat!("FIX", "ME"), concat!("X", "XX"), concat!("unimplemented", "!("), concat!("todo", "!(")];
 
 /// Everything out of place.
 pub fn check() -> Result<Vec<String>> {
@@ -25,7 +26,12 @@ pub fn check() -> Result<Vec<String>> {
                 findings.push(format!("{name}: holds {word}"));
             }
         }
-        if text.contains("../shared") && !name.contains("/tests/") && !name.contains("/benches/") && !name.contains("/examples/") && !name.contains("xtask") {
+        if text.contains("../shared")
+            && !name.contains("/tests/")
+            && !name.contains("/benches/")
+            && !name.contains("/examples/")
+            && !name.contains("xtask")
+        {
             let product = text.split("#[cfg(test)]").next().unwrap_or("");
             if product.contains("../shared") {
                 findings.push(format!("{name}: the product names ../shared"));

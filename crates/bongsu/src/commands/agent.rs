@@ -24,14 +24,22 @@ pub async fn run(data: PathBuf, command: AgentCommand) -> Result<u8> {
         AgentCommand::List { output } => {
             let agents = client.json(Method::GET, "/api/agents", None).await?;
             let columns = [
-                ("ID", "/id"), ("NAME", "/name"), ("AGENCY", "/agency/name"), ("STATE", "/state"), ("ENFORCE", "/enforce"),
-                ("SPOOL", "/spool_lines"), ("ADDRESS", "/address"), ("LAST SEEN", "/last_seen_at"), ("TROUBLE", "/trouble"),
+                ("ID", "/id"),
+                ("NAME", "/name"),
+                ("AGENCY", "/agency/name"),
+                ("STATE", "/state"),
+                ("ENFORCE", "/enforce"),
+                ("SPOOL", "/spool_lines"),
+                ("ADDRESS", "/address"),
+                ("LAST SEEN", "/last_seen_at"),
+                ("TROUBLE", "/trouble"),
             ];
             output::rows(output, &columns, &array(&agents, "rows"))?;
         }
         AgentCommand::Set { agent, tail, journald, syslog_udp, syslog_tcp, format, timezone, enforce } => {
             let id = find(&mut client, &agent).await?;
-            let inputs = inputs(&tail, journald.as_deref(), &syslog_udp, &syslog_tcp, format.as_deref(), timezone.as_deref())?;
+            let inputs =
+                inputs(&tail, journald.as_deref(), &syslog_udp, &syslog_tcp, format.as_deref(), timezone.as_deref())?;
             let body = json!({"inputs": if inputs.is_empty() { Value::Null } else { Value::Array(inputs) }, "enforce": enforce});
             client.json(Method::PATCH, &format!("/api/agents/{id}"), Some(&body)).await?;
             println!("the agent gets it at once if it is connected, else when it connects");

@@ -17,7 +17,8 @@ pub async fn run(data: PathBuf, command: BlockCommand) -> Result<u8> {
         BlockCommand::Add { target, duration, reason, agency: named, dry_run } => {
             let minutes = minutes(&duration)?;
             let agency = agency(&mut client, named.as_deref()).await?;
-            let body = json!({"target": target, "agency": agency, "minutes": minutes, "reason": reason, "dry_run": dry_run});
+            let body =
+                json!({"target": target, "agency": agency, "minutes": minutes, "reason": reason, "dry_run": dry_run});
             let block = client.json(Method::POST, "/api/blocks", Some(&body)).await?;
             say(&block);
             if text(&block, "state") == "refused" {
@@ -26,19 +27,28 @@ pub async fn run(data: PathBuf, command: BlockCommand) -> Result<u8> {
         }
         BlockCommand::List { all, output } => {
             let tab = if all { "all" } else { "in_force" };
-            let mut rows = array(&client.json(Method::GET, &format!("/api/blocks?limit=200&tab={tab}"), None).await?, "rows");
+            let mut rows =
+                array(&client.json(Method::GET, &format!("/api/blocks?limit=200&tab={tab}"), None).await?, "rows");
             if !all {
                 rows.extend(array(&client.json(Method::GET, "/api/blocks?limit=200&tab=waiting", None).await?, "rows"));
             }
             let columns = [
-                ("ID", "/id"), ("TARGET", "/target"), ("STATE", "/state"), ("EFFECT", "/effect"), ("DROPPED", "/packets_dropped"),
-                ("UNTIL", "/expires_at"), ("BY", "/requested_by/name"), ("AGENCY", "/agency/name"), ("REASON", "/reason"),
+                ("ID", "/id"),
+                ("TARGET", "/target"),
+                ("STATE", "/state"),
+                ("EFFECT", "/effect"),
+                ("DROPPED", "/packets_dropped"),
+                ("UNTIL", "/expires_at"),
+                ("BY", "/requested_by/name"),
+                ("AGENCY", "/agency/name"),
+                ("REASON", "/reason"),
             ];
             output::rows(output, &columns, &rows)?;
         }
         BlockCommand::Undo { block, reason } => {
             let id = find(&mut client, &block).await?;
-            let undone = client.json(Method::POST, &format!("/api/blocks/{id}/undo"), Some(&json!({"reason": reason}))).await?;
+            let undone =
+                client.json(Method::POST, &format!("/api/blocks/{id}/undo"), Some(&json!({"reason": reason}))).await?;
             say(&undone);
         }
     }
@@ -86,7 +96,8 @@ async fn find(client: &mut Client, named: &str) -> Result<String> {
 /// `30m`, `1h`, `2d` or minutes.
 fn minutes(text: &str) -> Result<u64> {
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let count: u64 = digits.parse().ok().filter(|n| *n > 0).with_context(|| format!("`{text}` is no time: write 30m, 1h or 2d"))?;
+    let count: u64 =
+        digits.parse().ok().filter(|n| *n > 0).with_context(|| format!("`{text}` is no time: write 30m, 1h or 2d"))?;
     let factor = match unit {
         "" | "m" | "min" => 1,
         "h" => 60,
@@ -102,7 +113,10 @@ mod tests {
 
     #[test]
     fn times_are_read_and_nonsense_is_refused() {
-        assert_eq!([minutes("30m").unwrap(), minutes("1h").unwrap(), minutes("2d").unwrap(), minutes("15").unwrap()], [30, 60, 2880, 15]);
+        assert_eq!(
+            [minutes("30m").unwrap(), minutes("1h").unwrap(), minutes("2d").unwrap(), minutes("15").unwrap()],
+            [30, 60, 2880, 15]
+        );
         for bad in ["", "0m", "1w", "h", "-1h", "99999999999999999999h", "18446744073709551615d"] {
             assert!(minutes(bad).is_err(), "{bad}");
         }

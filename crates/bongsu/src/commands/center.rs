@@ -15,12 +15,13 @@ const RUNTIME_THREADS: usize = 2;
 pub fn run(data: Option<PathBuf>, arguments: Center) -> Result<u8> {
     let config = configure(data, &arguments)?;
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_new(&config.log).context("log: this is no filter; write info")?)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_new(&config.log).context("log: this is no filter; write info")?,
+        )
         .with_writer(std::io::stderr)
         .with_target(false)
         .init();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(RUNTIME_THREADS).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(RUNTIME_THREADS).enable_all().build()?;
     runtime.block_on(serve(config))?;
     Ok(0)
 }

@@ -48,9 +48,9 @@ pub fn run(cli: Cli) -> Result<u8> {
 
 /// Was it only that the reader of our output went away?
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|e| {
-        e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-    })
+    error
+        .chain()
+        .any(|e| e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe))
 }
 
 fn wait(future: impl Future<Output = Result<u8>>) -> Result<u8> {
@@ -80,7 +80,9 @@ pub async fn agency(client: &mut Client, named: Option<&str>) -> Result<u64> {
         return number(root, "id").context("the center has no root agency");
     };
     let same = |a: &Value| {
-        ["name", "name_en", "code"].iter().any(|k| a.get(k).and_then(Value::as_str).is_some_and(|v| v.eq_ignore_ascii_case(named)))
+        ["name", "name_en", "code"]
+            .iter()
+            .any(|k| a.get(k).and_then(Value::as_str).is_some_and(|v| v.eq_ignore_ascii_case(named)))
             || a.get("id").is_some_and(|i| i.to_string() == named)
     };
     match rows.iter().find(|a| same(a)) {

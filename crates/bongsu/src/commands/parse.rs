@@ -54,10 +54,8 @@ struct Reader {
 impl Reader {
     fn event(&self, line: &[u8]) -> Result<bongsu_event::Event> {
         let raw = if self.records { record(line)? } else { Bytes::copy_from_slice(line) };
-        let context = Context {
-            receive_time: Micros::from_timestamp(jiff::Timestamp::now()),
-            timezone: self.timezone.clone(),
-        };
+        let context =
+            Context { receive_time: Micros::from_timestamp(jiff::Timestamp::now()), timezone: self.timezone.clone() };
         Ok(bongsu_parse::parse_record(raw, &context, self.hint).0)
     }
 }

@@ -33,7 +33,9 @@ fn check(paths: &[PathBuf], output: Output) -> u8 {
     let (set, errors, files) = load(paths);
     for e in &errors {
         match output {
-            Output::Jsonl => println!("{}", json!({"file": e.file, "line": e.line, "rule": e.rule, "reason": e.reason})),
+            Output::Jsonl => {
+                println!("{}", json!({"file": e.file, "line": e.line, "rule": e.rule, "reason": e.reason}))
+            }
             _ => println!("{e}"),
         }
     }
@@ -54,7 +56,9 @@ fn test(paths: &[PathBuf], output: Output) -> u8 {
     let outcome = bongsu_center::rulebook::run_cases(&set);
     for failure in &outcome.failures {
         match output {
-            Output::Jsonl => println!("{}", json!({"rule": failure.id, "case": failure.case, "reason": failure.reason})),
+            Output::Jsonl => {
+                println!("{}", json!({"rule": failure.id, "case": failure.case, "reason": failure.reason}))
+            }
             _ => println!("{} case {}: {}", failure.id, failure.case, failure.reason),
         }
     }

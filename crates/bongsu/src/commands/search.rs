@@ -38,8 +38,14 @@ fn table(rows: &[serde_json::Value]) -> Result<()> {
     let is_events = rows.first().is_none_or(|r| r.get("raw").is_some());
     if is_events {
         let columns = [
-            ("TIME", "/time"), ("AGENCY", "/agency"), ("SOURCE", "/source"), ("CLASS", "/class"), ("SRC", "/src_ip"), ("DST", "/dst_ip"),
-            ("USER", "/user"), ("RAW", "/raw"),
+            ("TIME", "/time"),
+            ("AGENCY", "/agency"),
+            ("SOURCE", "/source"),
+            ("CLASS", "/class"),
+            ("SRC", "/src_ip"),
+            ("DST", "/dst_ip"),
+            ("USER", "/user"),
+            ("RAW", "/raw"),
         ];
         output::rows(Output::Table, &columns, rows)?;
         return Ok(());
@@ -47,7 +53,8 @@ fn table(rows: &[serde_json::Value]) -> Result<()> {
     let names: Vec<String> =
         rows.first().and_then(|r| r.as_object()).map(|o| o.keys().cloned().collect()).unwrap_or_default();
     let pointers: Vec<String> = names.iter().map(|n| format!("/{}", n.replace('~', "~0").replace('/', "~1"))).collect();
-    let columns: Vec<(&str, &str)> = names.iter().map(String::as_str).zip(pointers.iter().map(String::as_str)).collect();
+    let columns: Vec<(&str, &str)> =
+        names.iter().map(String::as_str).zip(pointers.iter().map(String::as_str)).collect();
     output::rows(Output::Table, &columns, rows)?;
     Ok(())
 }

@@ -34,8 +34,13 @@ pub async fn run(data: PathBuf, command: UserCommand) -> Result<u8> {
         }
         UserCommand::List { output } => {
             let users = client.json(Method::GET, "/api/users", None).await?;
-            let columns =
-                [("NAME", "/name"), ("DISPLAY NAME", "/display_name"), ("AGENCY", "/agency/name"), ("ROLE", "/roles/0/role"), ("LAST LOG-IN", "/last_login_at")];
+            let columns = [
+                ("NAME", "/name"),
+                ("DISPLAY NAME", "/display_name"),
+                ("AGENCY", "/agency/name"),
+                ("ROLE", "/roles/0/role"),
+                ("LAST LOG-IN", "/last_login_at"),
+            ];
             output::rows(output, &columns, &array(&users, "rows"))?;
             Ok(0)
         }

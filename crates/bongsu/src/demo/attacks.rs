@@ -98,7 +98,11 @@ async fn guessed(stage: &Stage, number: u32, rng: &mut StdRng) {
     let Some(sender) = stage.pick(Kind::Sshd, rng) else { return };
     let from = stage.attacker(number);
     for i in 0..14u32 {
-        let line = sender.device.sshd(&now(), &format!("Failed password for park.jh from {from} port {} ssh2", 42_000 + i), rng);
+        let line = sender.device.sshd(
+            &now(),
+            &format!("Failed password for park.jh from {from} port {} ssh2", 42_000 + i),
+            rng,
+        );
         sender.say(line).await;
     }
     let line = sender.device.sshd(&now(), &format!("Accepted password for park.jh from {from} port 42100 ssh2"), rng);
@@ -155,14 +159,30 @@ async fn vpn_spraying(stage: &Stage, number: u32, rng: &mut StdRng) {
 async fn ips_verdict(stage: &Stage, number: u32, rng: &mut StdRng) {
     let Some(sender) = stage.pick(Kind::Sniper, rng) else { return };
     let from = stage.attacker(number);
-    let line = sender.device.sniper(&now(), "(5021)Apache Log4j RCE CVE-2021-44228", &from, &sender.device.public(), "tcp/443", "High", rng);
+    let line = sender.device.sniper(
+        &now(),
+        "(5021)Apache Log4j RCE CVE-2021-44228",
+        &from,
+        &sender.device.public(),
+        "tcp/443",
+        "High",
+        rng,
+    );
     sender.say(line).await;
 }
 
 async fn malware(stage: &Stage, rng: &mut StdRng) {
     if let Some(sender) = stage.pick(Kind::PanOs, rng) {
         let inside = sender.device.inside(rng);
-        let line = sender.device.panos_threat(&now(), "203.0.113.240", &inside, "Ransom/Win32.locker.example(600012345)", "critical", "alert", rng);
+        let line = sender.device.panos_threat(
+            &now(),
+            "203.0.113.240",
+            &inside,
+            "Ransom/Win32.locker.example(600012345)",
+            "critical",
+            "alert",
+            rng,
+        );
         sender.say(line).await;
     }
     if let Some(sender) = stage.pick(Kind::Suricata, rng) {
@@ -177,7 +197,8 @@ async fn dns_tunnel(stage: &Stage, rng: &mut StdRng) {
     let Some(sender) = stage.pick(Kind::Suricata, rng) else { return };
     let inside = sender.device.inside(rng);
     for _ in 0..70 {
-        let label: String = (0..52).map(|_| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[rng.random_range(0..32)])).collect();
+        let label: String =
+            (0..52).map(|_| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[rng.random_range(0..32)])).collect();
         let line = sender.device.suricata_dns(&now(), &inside, &format!("{label}.t.example.net"));
         sender.say(line).await;
     }
@@ -185,7 +206,12 @@ async fn dns_tunnel(stage: &Stage, rng: &mut StdRng) {
 
 async fn new_administrator(stage: &Stage, rng: &mut StdRng) {
     let Some(sender) = stage.pick(Kind::Sshd, rng) else { return };
-    let line = sender.device.program(&now(), "useradd", "new user: name=svc.backup, UID=1044, GID=1044, home=/home/svc.backup, shell=/bin/bash, from=/dev/pts/1", rng);
+    let line = sender.device.program(
+        &now(),
+        "useradd",
+        "new user: name=svc.backup, UID=1044, GID=1044, home=/home/svc.backup, shell=/bin/bash, from=/dev/pts/1",
+        rng,
+    );
     sender.say(line).await;
     let line = sender.device.program(&now(), "usermod", "add 'svc.backup' to group 'sudo'", rng);
     sender.say(line).await;
@@ -194,7 +220,8 @@ async fn new_administrator(stage: &Stage, rng: &mut StdRng) {
 async fn bulk_data(stage: &Stage, rng: &mut StdRng) {
     let Some(sender) = stage.pick(Kind::FortiGate, rng) else { return };
     let inside = sender.device.inside(rng);
-    let line = sender.device.forti_traffic(&now(), &inside, "203.0.113.200", 443, "close", 4_800_000_000, 9_000_000, rng);
+    let line =
+        sender.device.forti_traffic(&now(), &inside, "203.0.113.200", 443, "close", 4_800_000_000, 9_000_000, rng);
     sender.say(line).await;
 }
 
@@ -205,7 +232,14 @@ async fn policy_changed(stage: &Stage, rng: &mut StdRng) {
         sender.say(line).await;
     }
     if let Some(sender) = stage.pick(Kind::Mf2, rng) {
-        let line = sender.device.mf2_audit(&now(), "fwadmin", "203.0.113.61", "Firewall Policy", "policy add any any allow", "Success");
+        let line = sender.device.mf2_audit(
+            &now(),
+            "fwadmin",
+            "203.0.113.61",
+            "Firewall Policy",
+            "policy add any any allow",
+            "Success",
+        );
         sender.say(line).await;
     }
 }

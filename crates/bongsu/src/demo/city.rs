@@ -101,7 +101,13 @@ const fn office(
 
 /// Every agency below the root.
 pub const OFFICES: &[Office] = &[
-    office("city-hall", "시청", "City Hall", "department", &[FortiGate, Mf2, TrusGuard, PanOs, Sniper, Suricata, Sshd, Sshd, Nginx, Nginx, Nginx]),
+    office(
+        "city-hall",
+        "시청",
+        "City Hall",
+        "department",
+        &[FortiGate, Mf2, TrusGuard, PanOs, Sniper, Suricata, Sshd, Sshd, Nginx, Nginx, Nginx],
+    ),
     office("suan-gu", "수안구청", "Suan District Office", "gu", &[Mf2, TrusGuard, Sniper, Sshd, Nginx]),
     office("namhyeon-gu", "남현구청", "Namhyeon District Office", "gu", &[FortiGate, TrusGuard, Sshd, Nginx]),
     office("dallae-gu", "달내구청", "Dallae District Office", "gu", &[FortiGate, Sniper, Sshd, Nginx]),
@@ -125,7 +131,13 @@ pub const OFFICES: &[Office] = &[
     office("credit", "신용보증재단", "Credit Guarantee Foundation", "affiliate", &[PanOs, Sshd, Nginx]),
     office("culture", "문화재단", "Culture Foundation", "affiliate", &[Iptables, Nginx]),
     office("welfare", "복지재단", "Welfare Foundation", "affiliate", &[TrusGuard, Nginx]),
-    office("datacenter", "통합전산센터", "Integrated Data Center", "affiliate", &[FortiGate, PanOs, Mf2, Sniper, Suricata, Sshd, Sshd, Sshd, Nginx, Nginx]),
+    office(
+        "datacenter",
+        "통합전산센터",
+        "Integrated Data Center",
+        "affiliate",
+        &[FortiGate, PanOs, Mf2, Sniper, Suricata, Sshd, Sshd, Sshd, Nginx, Nginx],
+    ),
 ];
 
 /// A named person with a role, of the agency with this code (`""`: the city).

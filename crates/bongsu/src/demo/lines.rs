@@ -32,8 +32,18 @@ impl Device {
     pub fn ordinary(&self, now: &Zoned, rng: &mut impl Rng) -> String {
         match self.kind {
             Kind::FortiGate => {
-                let (inside, port) = (self.inside(rng), *[443, 443, 443, 80, 53, 123, 8443].choose(rng).unwrap_or(&443));
-                self.forti_traffic(now, &inside, &outside(rng), port, "close", rng.random_range(300..90_000), rng.random_range(300..900_000), rng)
+                let (inside, port) =
+                    (self.inside(rng), *[443, 443, 443, 80, 53, 123, 8443].choose(rng).unwrap_or(&443));
+                self.forti_traffic(
+                    now,
+                    &inside,
+                    &outside(rng),
+                    port,
+                    "close",
+                    rng.random_range(300..90_000),
+                    rng.random_range(300..900_000),
+                    rng,
+                )
             }
             Kind::Mf2 => {
                 let inside = self.inside(rng);
@@ -51,8 +61,22 @@ impl Device {
                     rng.random_range(1_000_000..9_999_999), port(rng), rng.random_range(1..59), rng.random_range(400..400_000),
                 ), None)
             }
-            Kind::Sniper => self.sniper(now, "(0183)SNMP Sweep (community string)", &self.inside(rng), &self.inside(rng), "udp/161", "Low", rng),
-            Kind::Suricata => self.suricata_dns(now, &self.inside(rng), ["www.example.kr", "mail.example.go.kr", "update.example.com", "cdn.example.net"].choose(rng).unwrap_or(&"example.kr")),
+            Kind::Sniper => self.sniper(
+                now,
+                "(0183)SNMP Sweep (community string)",
+                &self.inside(rng),
+                &self.inside(rng),
+                "udp/161",
+                "Low",
+                rng,
+            ),
+            Kind::Suricata => self.suricata_dns(
+                now,
+                &self.inside(rng),
+                ["www.example.kr", "mail.example.go.kr", "update.example.com", "cdn.example.net"]
+                    .choose(rng)
+                    .unwrap_or(&"example.kr"),
+            ),
             Kind::Sshd => {
                 let (user, from) = (ACCOUNTS.choose(rng).unwrap_or(&"kim.sy"), self.inside(rng));
                 match rng.random_range(0..10) {
@@ -63,12 +87,30 @@ impl Device {
                 }
             }
             Kind::Nginx => {
-                let path = *["/", "/minwon/list", "/minwon/apply", "/notice?page=2", "/css/site.css", "/img/logo.svg", "/login", "/reserve/list"].choose(rng).unwrap_or(&"/");
+                let path = *[
+                    "/",
+                    "/minwon/list",
+                    "/minwon/apply",
+                    "/notice?page=2",
+                    "/css/site.css",
+                    "/img/logo.svg",
+                    "/login",
+                    "/reserve/list",
+                ]
+                .choose(rng)
+                .unwrap_or(&"/");
                 let status = if rng.random_range(0..40) == 0 { 404 } else { 200 };
                 let agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0 Safari/537.36";
                 self.nginx(now, &outside(rng), "GET", path, status, rng.random_range(300..60_000), agent)
             }
-            Kind::Iptables => self.iptables(now, &outside(rng), &self.public(), *[443, 80, 443].choose(rng).unwrap_or(&443), "ACCEPT", rng),
+            Kind::Iptables => self.iptables(
+                now,
+                &outside(rng),
+                &self.public(),
+                *[443, 80, 443].choose(rng).unwrap_or(&443),
+                "ACCEPT",
+                rng,
+            ),
         }
     }
 
@@ -91,10 +133,28 @@ impl Device {
 
     /// FortiGate traffic.
     #[expect(clippy::too_many_arguments, reason = "one line has so many fields")]
-    pub fn forti_traffic(&self, now: &Zoned, src: &str, dst: &str, dport: u16, action: &str, sent: u64, rcvd: u64, rng: &mut impl Rng) -> String {
+    pub fn forti_traffic(
+        &self,
+        now: &Zoned,
+        src: &str,
+        dst: &str,
+        dport: u16,
+        action: &str,
+        sent: u64,
+        rcvd: u64,
+        rng: &mut impl Rng,
+    ) -> String {
         format!(
             "<189>date={} time={} devname=\"{}\" devid=\"FG100F0000000001\" eventtime={} tz=\"+0900\" logid=\"0000000013\" type=\"traffic\" subtype=\"forward\" level=\"notice\" vd=\"root\" srcip={src} srcport={} srcintf=\"lan\" dstip={dst} dstport={dport} dstintf=\"wan1\" proto=6 action=\"{action}\" policyid=12 service=\"HTTPS\" sessionid={} duration={} sentbyte={sent} rcvdbyte={rcvd} sentpkt={} rcvdpkt={}",
-            now.strftime("%Y-%m-%d"), now.strftime("%H:%M:%S"), self.host, now.timestamp().as_nanosecond(), port(rng), rng.random_range(100_000..999_999), rng.random_range(1..120), sent / 900 + 1, rcvd / 1200 + 1,
+            now.strftime("%Y-%m-%d"),
+            now.strftime("%H:%M:%S"),
+            self.host,
+            now.timestamp().as_nanosecond(),
+            port(rng),
+            rng.random_range(100_000..999_999),
+            rng.random_range(1..120),
+            sent / 900 + 1,
+            rcvd / 1200 + 1,
         )
     }
 
@@ -102,22 +162,38 @@ impl Device {
     pub fn forti_event(&self, now: &Zoned, logid: &str, rest: &str) -> String {
         format!(
             "<188>date={} time={} devname=\"{}\" devid=\"FG100F0000000001\" eventtime={} tz=\"+0900\" logid=\"{logid}\" {rest}",
-            now.strftime("%Y-%m-%d"), now.strftime("%H:%M:%S"), self.host, now.timestamp().as_nanosecond(),
+            now.strftime("%Y-%m-%d"),
+            now.strftime("%H:%M:%S"),
+            self.host,
+            now.timestamp().as_nanosecond(),
         )
     }
 
     /// SECUI MF2 traffic.
     pub fn mf2(&self, now: &Zoned, verdict: &str, src: &str, dst: &str, dport: u16, rng: &mut impl Rng) -> String {
-        let (stamp, time) = (now.timestamp().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(), now.strftime("%Y-%m-%d %H:%M:%S").to_string());
+        let (stamp, time) = (
+            now.timestamp().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
+            now.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        );
         if verdict == "allow" {
             format!(
                 "<190>1 {stamp} [fw4_allow] [10.{}.0.1] {time},{time},0,{},{},-,{src},{},{dst},{dport},TCP,EXT,{},{},{},{},-,3Way OK / FIN1 [SAF:SAF],-",
-                self.office, self.host, rng.random_range(1..200), port(rng), rng.random_range(4..60), rng.random_range(4..60), rng.random_range(400..60_000), rng.random_range(400..600_000),
+                self.office,
+                self.host,
+                rng.random_range(1..200),
+                port(rng),
+                rng.random_range(4..60),
+                rng.random_range(4..60),
+                rng.random_range(400..60_000),
+                rng.random_range(400..600_000),
             )
         } else {
             format!(
                 "<190>1 {stamp} [fw4_deny] [10.{}.0.1] {time},{time},0,{},{},-,{src},{},{dst},{dport},TCP,EXT,1,60,-,-,Deny by Deny Rule",
-                self.office, self.host, rng.random_range(1..200), port(rng),
+                self.office,
+                self.host,
+                rng.random_range(1..200),
+                port(rng),
             )
         }
     }
@@ -126,52 +202,118 @@ impl Device {
     pub fn mf2_audit(&self, now: &Zoned, admin: &str, from: &str, menu: &str, command: &str, result: &str) -> String {
         format!(
             "<190>1 {} [audit] [10.{}.0.1] {},{},{admin},{from},Administrator,{menu},{command},{result},-,-",
-            now.timestamp().strftime("%Y-%m-%dT%H:%M:%S%.6fZ"), self.office, now.strftime("%Y-%m-%d %H:%M:%S"), self.host,
+            now.timestamp().strftime("%Y-%m-%dT%H:%M:%S%.6fZ"),
+            self.office,
+            now.strftime("%Y-%m-%d %H:%M:%S"),
+            self.host,
         )
     }
 
     fn trusguard(&self, now: &Zoned, rng: &mut impl Rng) -> String {
         format!(
             "<134>{} {} 3`0`1`1`42c0cd`1020`{}`{}`3`6`{}`{}`{}`{}`443`eth2(Out)`eth3(DMZ)````{}`5`{}`3``15`2``S sa A / RA",
-            now.strftime("%b %e %H:%M:%S"), self.host, now.strftime("%Y%m%d"), now.strftime("%H:%M:%S"), rng.random_range(1_000..9_000),
-            self.inside(rng), port(rng), outside(rng), rng.random_range(300..60_000), rng.random_range(300..60_000),
+            now.strftime("%b %e %H:%M:%S"),
+            self.host,
+            now.strftime("%Y%m%d"),
+            now.strftime("%H:%M:%S"),
+            rng.random_range(1_000..9_000),
+            self.inside(rng),
+            port(rng),
+            outside(rng),
+            rng.random_range(300..60_000),
+            rng.random_range(300..60_000),
         )
     }
 
     /// A verdict of an IPS module of TrusGuard.
-    pub fn trusguard_ips(&self, now: &Zoned, src: &str, dst: &str, dport: u16, what: &str, rng: &mut impl Rng) -> String {
+    pub fn trusguard_ips(
+        &self,
+        now: &Zoned,
+        src: &str,
+        dst: &str,
+        dport: u16,
+        what: &str,
+        rng: &mut impl Rng,
+    ) -> String {
         format!(
             "<132>{} {} 1`0`2`1`000000`9`{}`{}`2`6`{src}`{}`{dst}`{dport}`3001``IPS`2012`3`0800`00:03:47:B5:B0:07`10232`65535` {what}`",
-            now.strftime("%b %e %H:%M:%S"), self.host, now.strftime("%Y%m%d"), now.strftime("%H:%M:%S"), port(rng),
+            now.strftime("%b %e %H:%M:%S"),
+            self.host,
+            now.strftime("%Y%m%d"),
+            now.strftime("%H:%M:%S"),
+            port(rng),
         )
     }
 
     /// PAN-OS traffic.
-    pub fn panos_traffic(&self, now: &Zoned, src: &str, dst: &str, dport: u16, action: &str, rng: &mut impl Rng) -> String {
+    pub fn panos_traffic(
+        &self,
+        now: &Zoned,
+        src: &str,
+        dst: &str,
+        dport: u16,
+        action: &str,
+        rng: &mut impl Rng,
+    ) -> String {
         let t = now.strftime("%Y/%m/%d %H:%M:%S").to_string();
         let (bytes, sent) = (rng.random_range(2_000..900_000), rng.random_range(400..2_000));
         let kind = if action == "allow" { "end" } else { "drop" };
         format!(
             "<14>{} {} 1,{t},007951000000001,TRAFFIC,{kind},2305,{t},{src},{dst},0.0.0.0,0.0.0.0,outbound,,,ssl,vsys1,trust,untrust,ethernet1/2,ethernet1/1,forward,{t},{},1,{},{dport},0,0,0x1c,tcp,{action},{bytes},{sent},{},{},{t},{},any,0,{},0x0,10.0.0.0-10.255.255.255,United States,0,{},{},tcp-fin,0,0,0,0,,{},from-policy",
-            now.strftime("%b %e %H:%M:%S"), self.host, rng.random_range(10_000..99_999), port(rng), bytes - sent, bytes / 800 + 2, rng.random_range(1..200), rng.random_range(1_000_000..9_000_000), bytes / 1600 + 1, bytes / 1600 + 1, self.host,
+            now.strftime("%b %e %H:%M:%S"),
+            self.host,
+            rng.random_range(10_000..99_999),
+            port(rng),
+            bytes - sent,
+            bytes / 800 + 2,
+            rng.random_range(1..200),
+            rng.random_range(1_000_000..9_000_000),
+            bytes / 1600 + 1,
+            bytes / 1600 + 1,
+            self.host,
         )
     }
 
     /// PAN-OS threat.
-    pub fn panos_threat(&self, now: &Zoned, src: &str, dst: &str, what: &str, severity: &str, action: &str, rng: &mut impl Rng) -> String {
+    pub fn panos_threat(
+        &self,
+        now: &Zoned,
+        src: &str,
+        dst: &str,
+        what: &str,
+        severity: &str,
+        action: &str,
+        rng: &mut impl Rng,
+    ) -> String {
         let t = now.strftime("%Y/%m/%d %H:%M:%S").to_string();
         format!(
             "<12>{} {} 1,{t},007951000000001,THREAT,virus,2305,{t},{src},{dst},0.0.0.0,0.0.0.0,inbound,,,web-browsing,vsys1,untrust,trust,ethernet1/1,ethernet1/2,forward,{t},{},1,{},443,0,0,0x2000,tcp,{action},\"report.docm\",{what},any,{severity},server-to-client,{},0x0,Netherlands,10.0.0.0-10.255.255.255,0,,0,,,0,,,,,,,,0,0,0,0,0,,{},",
-            now.strftime("%b %e %H:%M:%S"), self.host, rng.random_range(10_000..99_999), port(rng), rng.random_range(1_000_000..9_000_000), self.host,
+            now.strftime("%b %e %H:%M:%S"),
+            self.host,
+            rng.random_range(10_000..99_999),
+            port(rng),
+            rng.random_range(1_000_000..9_000_000),
+            self.host,
         )
     }
 
     /// A verdict of SNIPER.
     #[expect(clippy::too_many_arguments, reason = "one line has so many fields")]
-    pub fn sniper(&self, now: &Zoned, attack: &str, from: &str, to: &str, protocol: &str, risk: &str, rng: &mut impl Rng) -> String {
+    pub fn sniper(
+        &self,
+        now: &Zoned,
+        attack: &str,
+        from: &str,
+        to: &str,
+        protocol: &str,
+        risk: &str,
+        rng: &mut impl Rng,
+    ) -> String {
         format!(
             "<36>[SNIPER-{}] [Attack_Name={attack}], [Time={}], [Hacker={from}], [Victim={to}], [Protocol={protocol}], [Risk={risk}], [Handling=Alarm], [Information=], [SrcPort={}]",
-            self.office, now.strftime("%Y/%m/%d %H:%M:%S"), port(rng),
+            self.office,
+            now.strftime("%Y/%m/%d %H:%M:%S"),
+            port(rng),
         )
     }
 
@@ -179,7 +321,11 @@ impl Device {
     pub fn suricata_dns(&self, now: &Zoned, from: &str, name: &str) -> String {
         format!(
             "<134>{} {} suricata[811]: {{\"timestamp\":\"{}\",\"flow_id\":{},\"in_iface\":\"ens3\",\"event_type\":\"dns\",\"src_ip\":\"{from}\",\"src_port\":53211,\"dest_ip\":\"10.{}.0.53\",\"dest_port\":53,\"proto\":\"UDP\",\"dns\":{{\"type\":\"query\",\"id\":4711,\"rrname\":\"{name}\",\"rrtype\":\"TXT\",\"tx_id\":0}}}}",
-            now.strftime("%b %e %H:%M:%S"), self.host, now.strftime("%Y-%m-%dT%H:%M:%S%.6f%z"), now.timestamp().as_microsecond(), self.office,
+            now.strftime("%b %e %H:%M:%S"),
+            self.host,
+            now.strftime("%Y-%m-%dT%H:%M:%S%.6f%z"),
+            now.timestamp().as_microsecond(),
+            self.office,
         )
     }
 
@@ -187,16 +333,32 @@ impl Device {
     pub fn suricata_alert(&self, now: &Zoned, from: &str, to: &str, what: &str, severity: u8) -> String {
         format!(
             "<132>{} {} suricata[811]: {{\"timestamp\":\"{}\",\"flow_id\":{},\"in_iface\":\"ens3\",\"event_type\":\"alert\",\"src_ip\":\"{from}\",\"src_port\":44321,\"dest_ip\":\"{to}\",\"dest_port\":445,\"proto\":\"TCP\",\"alert\":{{\"action\":\"allowed\",\"gid\":1,\"signature_id\":2024217,\"rev\":3,\"signature\":\"{what}\",\"category\":\"A Network Trojan was detected\",\"severity\":{severity}}}}}",
-            now.strftime("%b %e %H:%M:%S"), self.host, now.strftime("%Y-%m-%dT%H:%M:%S%.6f%z"), now.timestamp().as_microsecond(),
+            now.strftime("%b %e %H:%M:%S"),
+            self.host,
+            now.strftime("%Y-%m-%dT%H:%M:%S%.6f%z"),
+            now.timestamp().as_microsecond(),
         )
     }
 
     /// A request seen by nginx.
     #[expect(clippy::too_many_arguments, reason = "one line has so many fields")]
-    pub fn nginx(&self, now: &Zoned, from: &str, method: &str, path: &str, status: u16, bytes: u64, agent: &str) -> String {
+    pub fn nginx(
+        &self,
+        now: &Zoned,
+        from: &str,
+        method: &str,
+        path: &str,
+        status: u16,
+        bytes: u64,
+        agent: &str,
+    ) -> String {
         self.header(
-            now, 190,
-            &format!("nginx: {from} - - [{}] \"{method} {path} HTTP/1.1\" {status} {bytes} \"-\" \"{agent}\"", now.strftime("%d/%b/%Y:%H:%M:%S %z")),
+            now,
+            190,
+            &format!(
+                "nginx: {from} - - [{}] \"{method} {path} HTTP/1.1\" {status} {bytes} \"-\" \"{agent}\"",
+                now.strftime("%d/%b/%Y:%H:%M:%S %z")
+            ),
             None,
         )
     }

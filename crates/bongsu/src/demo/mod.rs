@@ -219,7 +219,13 @@ fn speak(app: &Arc<App>, devices: Vec<(Device, IpAddr, &'static str)>, stop: &Ca
     for (i, (device, address, office)) in devices.into_iter().enumerate() {
         let wants_udp = device.kind.udp();
         let (center, over_udp) = match (tcp, udp) {
-            (Some(tcp), Some(udp)) => if wants_udp { (udp, true) } else { (tcp, false) },
+            (Some(tcp), Some(udp)) => {
+                if wants_udp {
+                    (udp, true)
+                } else {
+                    (tcp, false)
+                }
+            }
             (Some(tcp), None) => (tcp, false),
             (None, Some(udp)) => (udp, true),
             (None, None) => continue,

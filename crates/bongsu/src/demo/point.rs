@@ -47,7 +47,11 @@ impl Point {
 ///
 /// # Errors
 /// The state can't be written.
-pub async fn start(app: &Arc<App>, attackers: watch::Receiver<Vec<String>>, stop: CancellationToken) -> Result<Option<Point>> {
+pub async fn start(
+    app: &Arc<App>,
+    attackers: watch::Receiver<Vec<String>>,
+    stop: CancellationToken,
+) -> Result<Option<Point>> {
     let by = Actor::center();
     let change = Change::new(&by, app.now(), "예시 도시");
     if rustix::process::geteuid().is_root() {
@@ -96,7 +100,13 @@ async fn real(
     Ok(Point { agent, knock })
 }
 
-async fn enrol(app: &Arc<App>, change: &Change<'_>, program: &std::path::Path, folder: &std::path::Path, uplink: &str) -> Result<()> {
+async fn enrol(
+    app: &Arc<App>,
+    change: &Change<'_>,
+    program: &std::path::Path,
+    folder: &std::path::Path,
+    uplink: &str,
+) -> Result<()> {
     let root = app.directory.now().root();
     let mut secret = [0u8; bongsu_uplink::SECRET_BYTES];
     rand::Rng::fill(&mut rand::rng(), &mut secret);
@@ -117,7 +127,13 @@ async fn enrol(app: &Arc<App>, change: &Change<'_>, program: &std::path::Path, f
     if !output.status.success() {
         bail!("enrolment failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
-    let agent = app.state.agents(&Scope::All).await?.into_iter().find(|a| a.name == NAME && !a.revoked).context("the agent is not there")?;
+    let agent = app
+        .state
+        .agents(&Scope::All)
+        .await?
+        .into_iter()
+        .find(|a| a.name == NAME && !a.revoked)
+        .context("the agent is not there")?;
     app.state.change_agent(change, &Scope::All, agent.id, None, Some(Enforce::Nftables)).await?;
     Ok(())
 }
@@ -137,7 +153,10 @@ fn wrapper(app: &App) -> Result<std::path::PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let folder = app.config.data.join("demo-tools");
     std::fs::create_dir_all(&folder)?;
-    let nft = ["/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"].iter().find(|p| std::path::Path::new(p).exists()).context("nft is missing; install the package nftables")?;
+    let nft = ["/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"]
+        .iter()
+        .find(|p| std::path::Path::new(p).exists())
+        .context("nft is missing; install the package nftables")?;
     let path = folder.join("nft");
     std::fs::write(&path, format!("#!/bin/sh\nexec ip netns exec {PREFIX}-gw {nft} \"$@\"\n"))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))?;
@@ -145,7 +164,11 @@ fn wrapper(app: &App) -> Result<std::path::PathBuf> {
 }
 
 async fn ip(arguments: &str) -> Result<()> {
-    let output = Command::new("ip").args(arguments.split(' ')).output().await.context("cannot run ip; install the package iproute2")?;
+    let output = Command::new("ip")
+        .args(arguments.split(' '))
+        .output()
+        .await
+        .context("cannot run ip; install the package iproute2")?;
     if !output.status.success() {
         bail!("ip {arguments}: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
@@ -158,9 +181,10 @@ async fn namespaces() -> Result<()> {
         ip(&format!("netns add {PREFIX}-{node}")).await?;
         ip(&format!("-n {PREFIX}-{node} link set lo up")).await?;
     }
-    for (node, inside, gateway, near) in
-        [("atk", "198.51.100.2/24", "198.51.100.1/24", "198.51.100.1"), ("srv", "203.0.113.101/24", "203.0.113.1/24", "203.0.113.1")]
-    {
+    for (node, inside, gateway, near) in [
+        ("atk", "198.51.100.2/24", "198.51.100.1/24", "198.51.100.1"),
+        ("srv", "203.0.113.101/24", "203.0.113.1/24", "203.0.113.1"),
+    ] {
         ip(&format!("-n {PREFIX}-gw link add to{node} type veth peer name eth0 netns {PREFIX}-{node}")).await?;
         ip(&format!("-n {PREFIX}-gw addr add {gateway} dev to{node}")).await?;
         ip(&format!("-n {PREFIX}-gw link set to{node} up")).await?;

@@ -128,8 +128,7 @@ impl Detector {
 
     /// Take over windows. A damaged snapshot costs the windows, nothing else.
     pub fn restore(&mut self, snapshot: &Snapshot) {
-        for (correlator, bytes) in
-            [(&mut self.every, &snapshot.every), (&mut self.unforgeable, &snapshot.unforgeable)]
+        for (correlator, bytes) in [(&mut self.every, &snapshot.every), (&mut self.unforgeable, &snapshot.unforgeable)]
         {
             if let Err(e) = correlator.restore(bytes) {
                 tracing::warn!("correlation windows could not be taken over, they begin anew: {e}");
@@ -153,8 +152,7 @@ impl Detector {
             {
                 let entity = self.set.entity(detection.rule, event);
                 let id = bongsu_domain::detection_id(&rule.id, event.id, &[]);
-                let mut finding =
-                    finding(picture, rule, event, id, entity, &[], 1.0, &[], event.agency, at, evidence);
+                let mut finding = finding(picture, rule, event, id, entity, &[], 1.0, &[], event.agency, at, evidence);
                 finding.events = vec![event.id];
                 finding.matched.clone_from(&detection.matched);
                 out.push(finding);

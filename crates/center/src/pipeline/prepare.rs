@@ -52,7 +52,8 @@ impl Prepare {
         event.agency = source.map_or_else(|| picture.root(), |s| s.agency);
         event.transport = record.transport;
         event.truncated |= record.flags.truncated;
-        event.skewed |= event.time.0.saturating_sub(event.receive_time.0).saturating_abs() > LIVE_SKEW_SECONDS_MAX * Micros::SECOND;
+        event.skewed |=
+            event.time.0.saturating_sub(event.receive_time.0).saturating_abs() > LIVE_SKEW_SECONDS_MAX * Micros::SECOND;
         if event.get(Field::HostIp).is_none()
             && let Some(peer) = peer
         {

@@ -79,8 +79,12 @@ mod tests {
     fn fills_and_cuts() {
         let mut event = Event::unread("x".into(), Micros(0));
         event.set(Field::User, "kim\u{7}");
-        let facts = Facts { count: 12.0, entity: "192.0.2.7", values: &[], agency: "수안구청", source: "", group: &[] };
-        assert_eq!(fill("{entity}이 {user}에 {count}번 {nothing}실패", &event, &facts), "192.0.2.7이 kim\u{fffd}에 12번 실패");
+        let facts =
+            Facts { count: 12.0, entity: "192.0.2.7", values: &[], agency: "수안구청", source: "", group: &[] };
+        assert_eq!(
+            fill("{entity}이 {user}에 {count}번 {nothing}실패", &event, &facts),
+            "192.0.2.7이 kim\u{fffd}에 12번 실패"
+        );
         assert_eq!(fill("open { brace", &event, &facts), "open { brace");
         event.replace(Field::User, "a".repeat(500).as_str());
         assert_eq!(fill("{user}", &event, &facts).chars().count(), VALUE_CHARS_MAX + 1);

@@ -14,14 +14,13 @@ use super::{Shared, Web};
 
 /// Who holds a post of this agency now; a holder away is answered for by the substitute.
 fn post(roles: &[RoleRow], agency: AgencyId, role: Role, at: Moment) -> Option<String> {
-    roles
-        .iter()
-        .filter(|r| r.assignment.agency == agency && r.assignment.role == role)
-        .find_map(|r| match r.assignment.responsible(at) {
+    roles.iter().filter(|r| r.assignment.agency == agency && r.assignment.role == role).find_map(|r| {
+        match r.assignment.responsible(at) {
             Some(user) if user == r.assignment.user => Some(r.name.clone()),
             Some(_) => r.substitute_name.clone(),
             None => None,
-        })
+        }
+    })
 }
 
 fn shown(row: AgencyRow, roles: &[RoleRow], at: Moment) -> Agency {
@@ -59,8 +58,9 @@ async fn one(web: &Web, id: AgencyId, at: Moment) -> Answer<Json<Agency>> {
 }
 
 fn kind(name: &str) -> Answer<AgencyKind> {
-    AgencyKind::from_name(name)
-        .ok_or_else(|| Failure::bad_request(Some("kind"), format!("`{name}` is none of city, department, gu, gun, affiliate")))
+    AgencyKind::from_name(name).ok_or_else(|| {
+        Failure::bad_request(Some("kind"), format!("`{name}` is none of city, department, gu, gun, affiliate"))
+    })
 }
 
 /// Agencies in scope.

@@ -96,7 +96,9 @@ fn filter(asked: AlertQuery, caller: &Caller) -> Answer<AlertFilter> {
         None | Some("" | "mine") => AlertTab::Mine,
         Some("all") => AlertTab::All,
         Some("closed") => AlertTab::Closed,
-        Some(other) => return Err(Failure::bad_request(Some("tab"), format!("`{other}` is none of mine, all, closed"))),
+        Some(other) => {
+            return Err(Failure::bad_request(Some("tab"), format!("`{other}` is none of mine, all, closed")));
+        }
     };
     let wanted = asked.state.map(|s| match s {
         api::alert::AlertState::Open => AlertState::Open,
@@ -184,7 +186,10 @@ pub(crate) async fn get(State(web): Shared, By(by): By, At(path): At<AlertPath>)
     Ok(Json(AlertDetail {
         description: korean(r.and_then(|r| r.description_ko.as_ref()), r.map(|r| &r.description)),
         description_en: r.map(|r| r.description.clone()).unwrap_or_default(),
-        next_steps: r.map(|r| if r.next_steps_ko.is_empty() { &r.next_steps } else { &r.next_steps_ko }).cloned().unwrap_or_default(),
+        next_steps: r
+            .map(|r| if r.next_steps_ko.is_empty() { &r.next_steps } else { &r.next_steps_ko })
+            .cloned()
+            .unwrap_or_default(),
         next_steps_en: r.map(|r| r.next_steps.clone()).unwrap_or_default(),
         attack: r.map(|r| techniques(&r.tags)).unwrap_or_default(),
         verdict: row.verdict.map(verdict),
@@ -242,7 +247,8 @@ pub(crate) async fn events(State(web): Shared, By(by): By, At(path): At<AlertPat
         for id in &detection.events {
             let matched = wanted.entry(*id).or_default();
             for m in &detection.matched {
-                let field = MatchedField { selection: m.selection.clone(), field: m.field.clone(), value: m.value.clone() };
+                let field =
+                    MatchedField { selection: m.selection.clone(), field: m.field.clone(), value: m.value.clone() };
                 if !matched.iter().any(|k| k.field == field.field && k.value == field.value) {
                     matched.push(field);
                 }
@@ -255,15 +261,18 @@ pub(crate) async fn events(State(web): Shared, By(by): By, At(path): At<AlertPat
         let Some(row) = web.app.lake.get(id, &scope, &Limits::default()).await? else { continue };
         let raw = row.fields.get("raw").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
         let matched: Vec<MatchedField> = matched.into_iter().filter(|m| holds(&row, &raw, m)).collect();
-        events.push((row.time, AlertEvent {
-            id: id.to_string(),
-            time: time(row.time),
-            source: web.source_name(row.source),
-            marks: marks(&raw, &matched),
-            raw,
-            hash_ok: None,
-            matched,
-        }));
+        events.push((
+            row.time,
+            AlertEvent {
+                id: id.to_string(),
+                time: time(row.time),
+                source: web.source_name(row.source),
+                marks: marks(&raw, &matched),
+                raw,
+                hash_ok: None,
+                matched,
+            },
+        ));
         let noted = row.fields.get("raw_hash").and_then(|v| v.as_str()).unwrap_or_default();
         hashes.push((id, noted.to_owned()));
     }
@@ -294,7 +303,11 @@ fn tell(web: &Web, whose: AgencyId, id: AlertId) {
 pub(crate) async fn acknowledge(State(web): Shared, By(by): By, At(path): At<AlertPath>) -> Answer<Json<AlertRow>> {
     let id = AlertId(path.id);
     web.visible(&by, id).await?;
-    web.app.state.acknowledge_alert(&by.change(""), &by.scope(Ability::WorkAlerts), id).await.map_err(super::failure::not_yours)?;
+    web.app
+        .state
+        .acknowledge_alert(&by.change(""), &by.scope(Ability::WorkAlerts), id)
+        .await
+        .map_err(super::failure::not_yours)?;
     again(&web, &by, id).await
 }
 
@@ -309,7 +322,11 @@ pub(crate) async fn close(
     web.visible(&by, id).await?;
     let change = by.change(reason(&asked.reason)?);
     let scope = by.scope(Ability::WorkAlerts);
-    web.app.state.close_alert(&change, &scope, id, verdict_from(asked.verdict)).await.map_err(super::failure::not_yours)?;
+    web.app
+        .state
+        .close_alert(&change, &scope, id, verdict_from(asked.verdict))
+        .await
+        .map_err(super::failure::not_yours)?;
     again(&web, &by, id).await
 }
 
@@ -317,7 +334,11 @@ pub(crate) async fn close(
 pub(crate) async fn reopen(State(web): Shared, By(by): By, At(path): At<AlertPath>) -> Answer<Json<AlertRow>> {
     let id = AlertId(path.id);
     web.visible(&by, id).await?;
-    web.app.state.reopen_alert(&by.change(""), &by.scope(Ability::WorkAlerts), id).await.map_err(super::failure::not_yours)?;
+    web.app
+        .state
+        .reopen_alert(&by.change(""), &by.scope(Ability::WorkAlerts), id)
+        .await
+        .map_err(super::failure::not_yours)?;
     again(&web, &by, id).await
 }
 
@@ -331,7 +352,12 @@ pub(crate) async fn note(
     let id = AlertId(path.id);
     let whose = web.visible(&by, id).await?;
     let scope = by.scope(Ability::WorkAlerts);
-    let row = web.app.state.note_alert(&by.change(""), &scope, id, asked.text.trim()).await.map_err(super::failure::not_yours)?;
+    let row = web
+        .app
+        .state
+        .note_alert(&by.change(""), &scope, id, asked.text.trim())
+        .await
+        .map_err(super::failure::not_yours)?;
     tell(&web, whose, id);
     Ok(Json(timeline(row)))
 }

@@ -103,7 +103,10 @@ fn target(text: &str) -> Answer<IpNet> {
     let text = text.trim();
     let net = text.parse::<IpNet>().or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
     net.map(canonical).map_err(|_| {
-        Failure::bad_request(Some("target"), format!("`{text}` is no address; write it as 198.51.100.66 or 198.51.100.0/24"))
+        Failure::bad_request(
+            Some("target"),
+            format!("`{text}` is no address; write it as 198.51.100.66 or 198.51.100.0/24"),
+        )
     })
 }
 
@@ -115,7 +118,10 @@ pub(crate) async fn list(State(web): Shared, By(by): By, Ask(asked): Ask<BlockQu
         Some("ended") => BlockTab::Ended,
         Some("all") => BlockTab::All,
         Some(other) => {
-            return Err(Failure::bad_request(Some("tab"), format!("`{other}` is none of in_force, waiting, ended, all")));
+            return Err(Failure::bad_request(
+                Some("tab"),
+                format!("`{other}` is none of in_force, waiting, ended, all"),
+            ));
         }
     };
     let filter = BlockFilter {
@@ -247,7 +253,11 @@ async fn matches(web: &Web, by: &Caller, target: IpNet) -> Matches {
 }
 
 /// What would happen.
-pub(crate) async fn preview(State(web): Shared, By(by): By, Body(asked): Body<BlockRequest>) -> Answer<Json<BlockPreview>> {
+pub(crate) async fn preview(
+    State(web): Shared,
+    By(by): By,
+    Body(asked): Body<BlockRequest>,
+) -> Answer<Json<BlockPreview>> {
     let mut request = request(&web, &by, &asked).await?;
     if request.reason.is_empty() {
         // Asked for when it is sent, not while it is looked at.
@@ -417,7 +427,8 @@ fn policy_shown(p: &SafetyPolicy) -> BlockPolicy {
 }
 
 fn nets(at: &str, texts: &[String]) -> Answer<Vec<IpNet>> {
-    let net = |t: &String| target(t).map_err(|_| Failure::bad_request(Some(at), format!("`{t}` is no address or prefix")));
+    let net =
+        |t: &String| target(t).map_err(|_| Failure::bad_request(Some(at), format!("`{t}` is no address or prefix")));
     texts.iter().map(net).collect()
 }
 
@@ -426,7 +437,8 @@ fn policy_from(asked: &BlockPolicy, old: SafetyPolicy) -> Answer<SafetyPolicy> {
         let list = ProtectedList::from_name(&p.list).ok_or_else(|| {
             Failure::bad_request(Some("protected"), format!("`{}` is none of management, core, partner", p.list))
         })?;
-        let net = nets("protected", std::slice::from_ref(&p.net))?.pop().ok_or_else(|| Failure::not_found("network"))?;
+        let net =
+            nets("protected", std::slice::from_ref(&p.net))?.pop().ok_or_else(|| Failure::not_found("network"))?;
         Ok(bongsu_domain::ProtectedNet { net, list, note: p.note.chars().take(200).collect() })
     });
     Ok(SafetyPolicy {
@@ -459,7 +471,11 @@ pub(crate) async fn policy(State(web): Shared, By(by): By) -> Answer<Json<BlockP
 }
 
 /// A new version of the safety policy; existing blocks are held against it at once.
-pub(crate) async fn set_policy(State(web): Shared, By(by): By, Body(asked): Body<BlockPolicy>) -> Answer<Json<BlockPolicy>> {
+pub(crate) async fn set_policy(
+    State(web): Shared,
+    By(by): By,
+    Body(asked): Body<BlockPolicy>,
+) -> Answer<Json<BlockPolicy>> {
     by.require_everywhere(Ability::Administer)?;
     let new = policy_from(&asked, web.app.state.safety_policy(by.now()))?;
     web.app.state.set_safety_policy(&by.change(""), &new).await?;

@@ -111,7 +111,9 @@ pub(crate) struct Visit {
 
 fn visit(parts: &Parts) -> Visit {
     match parts.extensions.get::<Peer>() {
-        Some(Peer::Network { address, tls }) => Visit { address: address.ip().to_canonical(), tls: *tls, operator: false },
+        Some(Peer::Network { address, tls }) => {
+            Visit { address: address.ip().to_canonical(), tls: *tls, operator: false }
+        }
         Some(Peer::Operator { .. }) => Visit { address: IpAddr::V4(Ipv4Addr::LOCALHOST), tls: false, operator: true },
         // Nobody said where it came from: a stranger.
         None => Visit { address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), tls: false, operator: false },
@@ -153,7 +155,9 @@ fn account_of(uid: u32) -> String {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let id = uid.to_string();
     let line = passwd.lines().map(|l| l.split(':').collect::<Vec<_>>());
-    line.filter(|f| f.get(2) == Some(&id.as_str())).find_map(|f| f.first().map(|n| (*n).to_owned())).unwrap_or(format!("uid {uid}"))
+    line.filter(|f| f.get(2) == Some(&id.as_str()))
+        .find_map(|f| f.first().map(|n| (*n).to_owned()))
+        .unwrap_or(format!("uid {uid}"))
 }
 
 async fn caller(web: &Web, parts: &Parts, visit: Visit) -> Answer<Option<(Caller, String)>> {

@@ -19,7 +19,8 @@ pub async fn file(method: Method, uri: Uri) -> Response {
         return Failure::not_found("route").into_response();
     }
     if method != Method::GET && method != Method::HEAD {
-        return Failure::new(StatusCode::METHOD_NOT_ALLOWED, "bad_request", "this path only shows pages").into_response();
+        return Failure::new(StatusCode::METHOD_NOT_ALLOWED, "bad_request", "this path only shows pages")
+            .into_response();
     }
     if let Some(answer) = embedded(path) {
         return answer;

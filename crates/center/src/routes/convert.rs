@@ -16,9 +16,9 @@ pub(crate) fn maybe_time(t: Option<Micros>) -> Option<String> {
 
 /// RFC 3339 from a request.
 pub(crate) fn parse_time(at: &str, text: &str) -> Answer<Micros> {
-    text.parse::<jiff::Timestamp>()
-        .map(Micros::from_timestamp)
-        .map_err(|_| Failure::bad_request(Some(at), format!("`{text}` is no time; write it as 2026-03-02T10:00:00+09:00")))
+    text.parse::<jiff::Timestamp>().map(Micros::from_timestamp).map_err(|_| {
+        Failure::bad_request(Some(at), format!("`{text}` is no time; write it as 2026-03-02T10:00:00+09:00"))
+    })
 }
 
 /// A date from a request.
@@ -85,11 +85,9 @@ pub(crate) fn role_from(r: api::session::Role) -> Role {
 /// An agency by name. One that is gone keeps its number.
 pub(crate) fn agency(tree: &AgencyTree, id: AgencyId) -> api::Named {
     match tree.get(id) {
-        Some(a) => api::Named {
-            id: id.0,
-            name: a.name.clone(),
-            name_en: (!a.name_en.is_empty()).then(|| a.name_en.clone()),
-        },
+        Some(a) => {
+            api::Named { id: id.0, name: a.name.clone(), name_en: (!a.name_en.is_empty()).then(|| a.name_en.clone()) }
+        }
         None => api::Named { id: id.0, name: format!("#{id}"), name_en: None },
     }
 }

@@ -111,7 +111,11 @@ impl From<anyhow::Error> for Failure {
 impl From<JsonRejection> for Failure {
     fn from(e: JsonRejection) -> Self {
         if e.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "bad_request", "the request is larger than 1 MiB; send less at once");
+            return Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "bad_request",
+                "the request is larger than 1 MiB; send less at once",
+            );
         }
         Self::bad_request(None, format!("the request can't be read: {}", e.body_text()))
     }

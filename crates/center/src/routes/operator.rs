@@ -55,13 +55,16 @@ pub(crate) struct Written {
 
 /// Search over every agency and, without a range, all time.
 pub(crate) async fn search(State(web): Shared, Ask(asked): Ask<Written>) -> Answer<Response> {
-    found(&web, Found {
-        text: &asked.q,
-        from: asked.from.as_deref(),
-        to: asked.to.as_deref(),
-        format: asked.format.as_deref().unwrap_or("jsonl"),
-        limit: asked.limit.filter(|n| *n > 0),
-        scope: Scope::All,
-    })
+    found(
+        &web,
+        Found {
+            text: &asked.q,
+            from: asked.from.as_deref(),
+            to: asked.to.as_deref(),
+            format: asked.format.as_deref().unwrap_or("jsonl"),
+            limit: asked.limit.filter(|n| *n > 0),
+            scope: Scope::All,
+        },
+    )
     .await
 }

@@ -69,7 +69,11 @@ async fn frame(web: &Web, caller: &Caller, now: Micros) -> Answer<Overview> {
         lag_seconds: web.app.live.flow().lag_seconds,
         duty_lead: duty_lead(web, caller).await?,
         silent_sources: silent(web, &scope),
-        quarantined: if whole { u32::try_from(web.app.live.quarantine().len()).unwrap_or(0).max(counts.quarantined) } else { 0 },
+        quarantined: if whole {
+            u32::try_from(web.app.live.quarantine().len()).unwrap_or(0).max(counts.quarantined)
+        } else {
+            0
+        },
         // What an operator must act on is for who may.
         troubles: if caller.may_anywhere(Ability::Administer) || whole { web.app.troubles.list() } else { Vec::new() },
     })

@@ -7,7 +7,9 @@ use axum::Json;
 use axum::extract::State;
 use bongsu_api::alert::MatchedField;
 use bongsu_api::overview::StreamEvent;
-use bongsu_api::rule::{BrokenRule, Rule, RuleCase, RuleDetail, RulePath, Rules, SetEnabled, TestLines, TestResult, TestedLine};
+use bongsu_api::rule::{
+    BrokenRule, Rule, RuleCase, RuleDetail, RulePath, Rules, SetEnabled, TestLines, TestResult, TestedLine,
+};
 use bongsu_domain::{Ability, ActorKind};
 use bongsu_event::{EventId, Micros};
 use bongsu_sigma::{Body as RuleBody, CaseInput, CorrelationKind, Correlator, Fire, Playbook, RuleIdx, RuleSet};
@@ -105,7 +107,8 @@ pub(crate) async fn list(State(web): Shared, By(by): By) -> Answer<Json<Rules>> 
         let stats = stats.get(&r.id).copied().unwrap_or_default();
         shown(r, !book.disabled.contains(&r.id), stats, failed(&failures, &r.id))
     });
-    let broken = book.errors.iter().map(|e| BrokenRule { file: format!("{}:{}", e.file, e.line), reason: e.reason.clone() });
+    let broken =
+        book.errors.iter().map(|e| BrokenRule { file: format!("{}:{}", e.file, e.line), reason: e.reason.clone() });
     Ok(Json(Rules { as_of: time(by.now()), rows: rows.collect(), broken: broken.collect() }))
 }
 

@@ -130,7 +130,8 @@ fn query(web: &Web, text: &str) -> Answer<Query> {
 
 /// The last 24 hours when nobody said otherwise.
 fn range(asked: &SearchQuery, now: Micros) -> Answer<TimeRange> {
-    let bound = |at: &str, t: &Option<String>| t.as_deref().filter(|t| !t.is_empty()).map(|t| parse_time(at, t)).transpose();
+    let bound =
+        |at: &str, t: &Option<String>| t.as_deref().filter(|t| !t.is_empty()).map(|t| parse_time(at, t)).transpose();
     // The newest events are included: their time may lie a little ahead of our clock.
     let to = bound("to", &asked.to)?.unwrap_or_else(|| now.plus_seconds(60));
     let from = bound("from", &asked.from)?.unwrap_or_else(|| to.plus_seconds(-86_400));
@@ -245,9 +246,8 @@ pub(crate) async fn event(State(web): Shared, By(by): By, At(path): At<EventPath
     let id: EventId = path.id.parse().map_err(|_| Failure::not_found("event"))?;
     let row = web.app.lake.get(id, &by.sees(), &Limits::default()).await?.ok_or_else(|| Failure::not_found("event"))?;
     let hashes = web.hashes_hold(vec![(id, text(&row, "raw_hash"))]).await;
-    let fields = Field::ALL.iter().filter_map(|f| {
-        maybe(&row, f.name()).map(|value| Pair { name: f.name().to_owned(), value })
-    });
+    let fields =
+        Field::ALL.iter().filter_map(|f| maybe(&row, f.name()).map(|value| Pair { name: f.name().to_owned(), value }));
     let extra = row.fields.get("extra").and_then(Value::as_object).into_iter().flatten().map(|(name, value)| Pair {
         name: name.clone(),
         value: value.as_str().map_or_else(|| value.to_string(), str::to_owned),
@@ -293,7 +293,9 @@ pub(crate) async fn export(State(web): Shared, By(by): By, Ask(asked): Ask<Searc
     if count > EXPORT_ROWS_MAX {
         return Err(Failure::bad_request(
             Some("q"),
-            format!("{count} events match and a download holds at most {EXPORT_ROWS_MAX}; narrow the time range or add a condition"),
+            format!(
+                "{count} events match and a download holds at most {EXPORT_ROWS_MAX}; narrow the time range or add a condition"
+            ),
         ));
     }
     let what = format!("{count} events as {format}: {}", asked.q);
@@ -319,7 +321,14 @@ pub(crate) async fn found(web: &Web, asked: Found<'_>) -> Answer<Response> {
     written(web, query, TimeRange { from, to }, asked.format, asked.limit, asked.scope).await
 }
 
-async fn written(web: &Web, query: Query, range: TimeRange, format: &str, limit: Option<u64>, scope: Scope) -> Answer<Response> {
+async fn written(
+    web: &Web,
+    query: Query,
+    range: TimeRange,
+    format: &str,
+    limit: Option<u64>,
+    scope: Scope,
+) -> Answer<Response> {
     let (as_format, kind) = match format {
         "csv" => (ExportFormat::Csv, "text/csv; charset=utf-8"),
         "jsonl" => (ExportFormat::Jsonl, "application/x-ndjson"),
@@ -352,7 +361,8 @@ fn table_text(table: &bongsu_lake::Table, format: ExportFormat) -> Answer<String
     match format {
         ExportFormat::Jsonl => {
             for row in &table.rows {
-                let object: serde_json::Map<String, Value> = table.columns.iter().cloned().zip(row.iter().cloned()).collect();
+                let object: serde_json::Map<String, Value> =
+                    table.columns.iter().cloned().zip(row.iter().cloned()).collect();
                 out.push_str(&Value::Object(object).to_string());
                 out.push('\n');
             }
@@ -361,11 +371,16 @@ fn table_text(table: &bongsu_lake::Table, format: ExportFormat) -> Answer<String
             let line = |cells: Vec<String>| format!("{}\r\n", cells.join(","));
             out.push_str(&line(table.columns.iter().map(|c| csv(c)).collect()));
             for row in &table.rows {
-                out.push_str(&line(row.iter().map(|v| csv(&v.as_str().map_or_else(|| v.to_string(), str::to_owned))).collect()));
+                out.push_str(&line(
+                    row.iter().map(|v| csv(&v.as_str().map_or_else(|| v.to_string(), str::to_owned))).collect(),
+                ));
             }
         }
         ExportFormat::Parquet => {
-            return Err(Failure::bad_request(Some("format"), "a table is written as csv or jsonl; parquet holds events"));
+            return Err(Failure::bad_request(
+                Some("format"),
+                "a table is written as csv or jsonl; parquet holds events",
+            ));
         }
     }
     Ok(out)
@@ -373,13 +388,21 @@ fn table_text(table: &bongsu_lake::Table, format: ExportFormat) -> Answer<String
 
 /// A CSV cell; what a spreadsheet would take for a formula is made text.
 fn csv(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '@', '\t', '\r']) || (text.starts_with('-') && text.parse::<f64>().is_err());
+    let formula =
+        text.starts_with(['=', '+', '@', '\t', '\r']) || (text.starts_with('-') && text.parse::<f64>().is_err());
     let text = if formula { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 /// The newest few as JSON lines; other formats write all and are cut by nobody.
-async fn some_rows(web: &Web, query: &Query, scope: &Scope, range: TimeRange, limit: u64, format: ExportFormat) -> Answer<Option<String>> {
+async fn some_rows(
+    web: &Web,
+    query: &Query,
+    scope: &Scope,
+    range: TimeRange,
+    limit: u64,
+    format: ExportFormat,
+) -> Answer<Option<String>> {
     if format != ExportFormat::Jsonl {
         return Ok(None);
     }

@@ -28,7 +28,11 @@ fn may_guess(web: &Web, visit: Visit, account: Option<&str>) -> Answer<()> {
 }
 
 /// What is this link for?
-pub(crate) async fn link_check(State(web): Shared, visit: Visit, Body(asked): Body<LinkCheck>) -> Answer<Json<LinkInfo>> {
+pub(crate) async fn link_check(
+    State(web): Shared,
+    visit: Visit,
+    Body(asked): Body<LinkCheck>,
+) -> Answer<Json<LinkInfo>> {
     may_guess(&web, visit, None)?;
     let now = web.app.now();
     match link_of(&web, &asked.token, now).await {
@@ -53,7 +57,12 @@ async fn link_of(web: &Web, token: &str, now: Micros) -> Answer<bongsu_state::Li
 }
 
 /// Use a single-use link: set the password and log in.
-pub(crate) async fn link_use(State(web): Shared, visit: Visit, headers: HeaderMap, Body(asked): Body<LinkUse>) -> Answer<Response> {
+pub(crate) async fn link_use(
+    State(web): Shared,
+    visit: Visit,
+    headers: HeaderMap,
+    Body(asked): Body<LinkUse>,
+) -> Answer<Response> {
     may_guess(&web, visit, None)?;
     let now = web.app.now();
     let link = link_of(&web, &asked.token, now).await.inspect_err(|_| web.throttle.failed(visit.address, None, now))?;
@@ -71,7 +80,12 @@ pub(crate) async fn link_use(State(web): Shared, visit: Visit, headers: HeaderMa
 }
 
 /// Log in.
-pub(crate) async fn log_in(State(web): Shared, visit: Visit, headers: HeaderMap, Body(asked): Body<LogIn>) -> Answer<Response> {
+pub(crate) async fn log_in(
+    State(web): Shared,
+    visit: Visit,
+    headers: HeaderMap,
+    Body(asked): Body<LogIn>,
+) -> Answer<Response> {
     let name: String = asked.name.trim().to_lowercase().chars().take(64).collect();
     may_guess(&web, visit, Some(&name))?;
     if asked.password.chars().count() > bongsu_domain::PASSWORD_CHARS_MAX {

@@ -74,15 +74,19 @@ pub(crate) async fn list(State(web): Shared, By(by): By) -> Answer<Json<Sources>
         rows,
         udp_dropped: if whole { dropped } else { 0 },
         listeners: if whole { web.app.listeners.lock().clone() } else { Vec::new() },
-        formats: std::iter::once("auto").chain(bongsu_parse::formats::FORMATS.iter().map(|f| f.name())).map(str::to_owned).collect(),
+        formats: std::iter::once("auto")
+            .chain(bongsu_parse::formats::FORMATS.iter().map(|f| f.name()))
+            .map(str::to_owned)
+            .collect(),
     }))
 }
 
 fn format(name: Option<String>) -> Answer<Option<String>> {
     match name.filter(|n| !n.is_empty()) {
-        Some(n) if n != "auto" && bongsu_parse::format_by_name(&n).is_none() => {
-            Err(Failure::bad_request(Some("format"), format!("there is no format `{n}`; leave it out to have it recognised")))
-        }
+        Some(n) if n != "auto" && bongsu_parse::format_by_name(&n).is_none() => Err(Failure::bad_request(
+            Some("format"),
+            format!("there is no format `{n}`; leave it out to have it recognised"),
+        )),
         n => Ok(n),
     }
 }

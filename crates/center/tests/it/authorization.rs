@@ -89,7 +89,9 @@ fn case(method: &str, path: &str, ids: &Ids) -> Option<(String, Option<Value>, O
         }
         ("post", "/api/users/{id}/link") => Some((at(&ids.user), None, Nothing)),
         ("patch", "/api/users/{id}") => Some((at(&ids.user), Some(json!({"phone": "1"})), Nothing)),
-        ("post", "/api/users/{id}/roles") => Some((at(&ids.user), Some(json!({"role": "viewer", "agency": A.0})), Nothing)),
+        ("post", "/api/users/{id}/roles") => {
+            Some((at(&ids.user), Some(json!({"role": "viewer", "agency": A.0})), Nothing))
+        }
         ("delete", "/api/role-assignments/{id}") => Some((at(&ids.role), None, Nothing)),
         ("get", "/api/audit") => Some((format!("{path}?limit=500"), None, Empty)),
         ("get", "/api/audit/verify") => plain(Empty),
@@ -114,8 +116,13 @@ fn the_table_and_the_contract_are_the_same() {
     let contract = bongsu_api::Contract::openapi();
     let mut promised = Vec::new();
     for (path, item) in &contract.paths.paths {
-        let methods =
-            [("get", &item.get), ("post", &item.post), ("put", &item.put), ("patch", &item.patch), ("delete", &item.delete)];
+        let methods = [
+            ("get", &item.get),
+            ("post", &item.post),
+            ("put", &item.put),
+            ("patch", &item.patch),
+            ("delete", &item.delete),
+        ];
         promised.extend(methods.iter().filter(|(_, o)| o.is_some()).map(|(m, _)| format!("{m} {path}")));
     }
     let public = |r: &&Route| !r.path.starts_with("/operator/");
@@ -233,7 +240,8 @@ async fn nobody_climbs_by_a_link_or_a_role() {
     let small = city.log_in("admin-a").await;
     let link = city.say(Some(&small), Method::POST, &format!("/api/users/{boss}/link"), None).await;
     assert_eq!(link.status, StatusCode::FORBIDDEN, "{}", link.text);
-    let off = city.say(Some(&small), Method::PATCH, &format!("/api/users/{boss}"), Some(&json!({"enabled": false}))).await;
+    let off =
+        city.say(Some(&small), Method::PATCH, &format!("/api/users/{boss}"), Some(&json!({"enabled": false}))).await;
     assert_eq!(off.status, StatusCode::FORBIDDEN);
     let mine = city.ids.user;
     let up = city.say(Some(&small), Method::POST, &format!("/api/users/{mine}/roles"), Some(&role)).await;

@@ -7,7 +7,9 @@ use bongsu_center::auth::{new_token, token_hash};
 use bongsu_center::serve::Peer;
 use bongsu_domain::{Actor, AgencyKind, BlockRequest, Entity, Origin, Role};
 use bongsu_event::{AgencyId, EventId, Micros, Scope, Severity};
-use bongsu_state::{Change, NewAgency, NewAssignment, NewDetection, NewSource, NewUser, Outcome, Position, ROOT, State};
+use bongsu_state::{
+    Change, NewAgency, NewAssignment, NewDetection, NewSource, NewUser, Outcome, Position, ROOT, State,
+};
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -147,7 +149,13 @@ impl City {
         let center = Actor::center();
         let by = Change::new(&center, now(), "");
         for (code, name) in [("suan-gu", "수안구"), ("haeon-gu", "해온구")] {
-            let new = NewAgency { parent: ROOT, code: code.into(), name: name.into(), name_en: String::new(), kind: AgencyKind::Gu };
+            let new = NewAgency {
+                parent: ROOT,
+                code: code.into(),
+                name: name.into(),
+                name_en: String::new(),
+                kind: AgencyKind::Gu,
+            };
             state.create_agency(&by, &Scope::All, &new).await.unwrap();
         }
         let mut links = Vec::new();

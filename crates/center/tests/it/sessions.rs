@@ -139,7 +139,10 @@ async fn a_session_ends_by_log_out_and_from_another_one() {
     assert_eq!(theirs.status, StatusCode::NOT_FOUND, "nobody ends another's session");
     assert_eq!(city.say(Some(&lead), Method::DELETE, "/api/session", None).await.status, StatusCode::NO_CONTENT);
     assert_eq!(city.say(Some(&lead), Method::GET, "/api/session", None).await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(city.say(Some(&admin), Method::DELETE, &format!("/api/sessions/{id}"), None).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        city.say(Some(&admin), Method::DELETE, &format!("/api/sessions/{id}"), None).await.status,
+        StatusCode::NO_CONTENT
+    );
     assert_eq!(city.say(Some(&admin), Method::GET, "/api/session", None).await.status, StatusCode::UNAUTHORIZED);
 }
 

@@ -30,8 +30,10 @@ async fn an_analyst_takes_an_alert_blocks_its_source_and_undoes_it() {
     let block = made["id"].as_i64().unwrap();
     let queue = city.say(Some(&analyst), Method::GET, "/api/alerts", None).await.json();
     assert_eq!(queue["rows"][0]["block"]["id"].as_i64(), Some(block));
-    let undone =
-        city.say(Some(&analyst), Method::POST, &format!("/api/blocks/{block}/undo"), Some(&json!({"reason": "oops"}))).await.json();
+    let undone = city
+        .say(Some(&analyst), Method::POST, &format!("/api/blocks/{block}/undo"), Some(&json!({"reason": "oops"})))
+        .await
+        .json();
     assert_eq!((undone["state"].as_str(), undone["refused_by"].as_str()), (Some("withdrawn"), Some("undone")));
     assert!(undone["grace_until"].is_string());
     let close = json!({"verdict": "true_positive", "reason": "blocked"});
@@ -45,7 +47,11 @@ async fn a_refusal_names_its_safety_rule_and_a_wide_block_waits_for_a_lead() {
     let (analyst, lead) = (city.log_in("analyst").await, city.log_in("lead").await);
     let ask = |target: &str| json!({"target": target, "agency": A.0, "minutes": 60, "reason": "test"});
     let own = city.say(Some(&analyst), Method::POST, "/api/blocks", Some(&ask("192.0.2.200"))).await.json();
-    assert_eq!((own["state"].as_str(), own["refused_by"].as_str()), (Some("refused"), Some("own_path")), "one's own address");
+    assert_eq!(
+        (own["state"].as_str(), own["refused_by"].as_str()),
+        (Some("refused"), Some("own_path")),
+        "one's own address"
+    );
     for target in ["127.0.0.1", "0.0.0.0/0", "224.0.0.1", "::1", "::ffff:127.0.0.1"] {
         let said = city.say(Some(&analyst), Method::POST, "/api/blocks", Some(&ask(target))).await.json();
         assert_eq!(said["state"], "refused", "{target}");
@@ -61,19 +67,26 @@ async fn a_refusal_names_its_safety_rule_and_a_wide_block_waits_for_a_lead() {
     let frame = city.say(Some(&lead), Method::GET, "/api/overview", None).await.json();
     assert_eq!(frame["approvals_waiting"], 2);
     let approved = city.say(Some(&lead), Method::POST, &path, Some(&yes)).await.json();
-    assert_eq!((approved["state"].as_str(), approved["approved_by"][0]["name"].as_str()), (Some("applied"), Some("lead")));
+    assert_eq!(
+        (approved["state"].as_str(), approved["approved_by"][0]["name"].as_str()),
+        (Some("applied"), Some("lead"))
+    );
 }
 
 #[tokio::test]
 async fn the_kill_switch_is_for_leads_and_stops_everything_new() {
     let city = City::new().await;
-    let (analyst, lead, small) = (city.log_in("analyst").await, city.log_in("lead").await, city.log_in("admin-a").await);
+    let (analyst, lead, small) =
+        (city.log_in("analyst").await, city.log_in("lead").await, city.log_in("admin-a").await);
     let on = json!({"on": true, "reason": "wrong feed"});
     for who in [&analyst, &small] {
         assert_eq!(city.say(Some(who), Method::PUT, "/api/kill-switch", Some(&on)).await.status, StatusCode::FORBIDDEN);
     }
     let no_reason = json!({"on": true, "reason": " "});
-    assert_eq!(city.say(Some(&lead), Method::PUT, "/api/kill-switch", Some(&no_reason)).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        city.say(Some(&lead), Method::PUT, "/api/kill-switch", Some(&no_reason)).await.status,
+        StatusCode::BAD_REQUEST
+    );
     let thrown = city.say(Some(&lead), Method::PUT, "/api/kill-switch", Some(&on)).await.json();
     assert_eq!((thrown["on"].as_bool(), thrown["by"]["name"].as_str()), (Some(true), Some("lead")));
     let ask = json!({"target": "203.0.113.5", "agency": A.0, "minutes": 60, "reason": "test"});
@@ -106,11 +119,16 @@ async fn the_operator_at_the_socket_may_all_and_is_named() {
     assert_eq!(status.status, StatusCode::OK, "{}", status.text);
     let ask = json!({"target": "203.0.113.5", "agency": A.0, "minutes": 60, "reason": "by hand"});
     let block = city.operate(Method::POST, "/api/blocks", Some(&ask)).await.json();
-    assert_eq!((block["requested_by"]["kind"].as_str(), block["requested_by"]["name"].as_str()), (Some("operator"), Some("root")));
+    assert_eq!(
+        (block["requested_by"]["kind"].as_str(), block["requested_by"]["name"].as_str()),
+        (Some("operator"), Some("root"))
+    );
     let wide = json!({"target": "203.0.112.0/22", "agency": A.0, "minutes": 60, "reason": "by hand"});
     let waiting = city.operate(Method::POST, "/api/blocks", Some(&wide)).await.json();
     assert_eq!(waiting["waiting"], true, "two people bind the operator too");
-    let own = city.operate(Method::POST, &format!("/api/blocks/{}/approve", waiting["id"]), Some(&json!({"reason": "x"}))).await;
+    let own = city
+        .operate(Method::POST, &format!("/api/blocks/{}/approve", waiting["id"]), Some(&json!({"reason": "x"})))
+        .await;
     assert_eq!(own.status, StatusCode::CONFLICT, "{}", own.text);
 }
 

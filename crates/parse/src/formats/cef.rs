@@ -415,12 +415,7 @@ fn finish(event: &mut Event, header: &Header<'_>, pairs: &[(&str, &str)]) {
                 (&header.class, &header.name)
             };
         event.set(Field::Subtype, subtype.as_ref());
-        panos::judge(
-            event,
-            &|name| if name == "misc" { value_of(pairs, "request") } else { "" },
-            kind,
-            subtype,
-        );
+        panos::judge(event, &|name| if name == "misc" { value_of(pairs, "request") } else { "" }, kind, subtype);
         if event.forgeable.has(Field::SrcIp) {
             event.evidence = Evidence::None;
         }

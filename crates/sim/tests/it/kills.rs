@@ -64,7 +64,11 @@ fn lines_survive_kills_of_the_center_and_of_agents() {
     agents.iter_mut().for_each(Agent::start);
 
     let done = Arc::new(AtomicBool::new(false));
-    let writers: Vec<_> = files.iter().cloned().map(|(sender, path)| std::thread::spawn(move || write_file(&sender, &path, each))).collect();
+    let writers: Vec<_> = files
+        .iter()
+        .cloned()
+        .map(|(sender, path)| std::thread::spawn(move || write_file(&sender, &path, each)))
+        .collect();
     let talkers: Vec<_> = (0..TCP_SENDERS).map(|s| std::thread::spawn(move || talk(s, port, each))).collect();
 
     // Kills, while they write: the center every few seconds, an agent between; one agent stands still for a while.
@@ -170,5 +174,9 @@ fn connect(sender: usize, port: u16) -> Option<TcpStream> {
 }
 
 fn numbers_of(center: &Center, source: &str) -> Vec<String> {
-    center.rows(&["search", &format!("source:{source}")]).iter().map(|r| r["raw"].as_str().unwrap().to_owned()).collect()
+    center
+        .rows(&["search", &format!("source:{source}")])
+        .iter()
+        .map(|r| r["raw"].as_str().unwrap().to_owned())
+        .collect()
 }

@@ -16,7 +16,9 @@ struct Range {
 
 impl Range {
     fn new() -> Option<Self> {
-        let tools = ["ip", "nft", "curl"].iter().all(|t| Command::new("which").arg(t).output().is_ok_and(|o| o.status.success()));
+        let tools = ["ip", "nft", "curl"]
+            .iter()
+            .all(|t| Command::new("which").arg(t).output().is_ok_and(|o| o.status.success()));
         if !is_root() || !tools {
             println!("skipped: range needs root, ip, nft and curl");
             return None;
@@ -41,7 +43,19 @@ impl Range {
     }
     fn reaches(&self, from: &str, port: u16) -> bool {
         Command::new("ip")
-            .args(["netns", "exec", &format!("{}-atk", self.id), "curl", "-sk", "--interface", from, "--max-time", "2", "-o", "/dev/null"])
+            .args([
+                "netns",
+                "exec",
+                &format!("{}-atk", self.id),
+                "curl",
+                "-sk",
+                "--interface",
+                from,
+                "--max-time",
+                "2",
+                "-o",
+                "/dev/null",
+            ])
             .arg(format!("https://{GATE}:{port}/"))
             .status()
             .is_ok_and(|s| s.success())
@@ -59,7 +73,14 @@ impl Drop for Range {
 fn policy(center: &Center) {
     let socket = center.data.join("control.sock");
     let ask = |arguments: &[&str]| {
-        let output = Command::new("curl").arg("-sf").arg("--unix-socket").arg(&socket).args(arguments).arg("http://center/api/block-policy").output().unwrap();
+        let output = Command::new("curl")
+            .arg("-sf")
+            .arg("--unix-socket")
+            .arg(&socket)
+            .args(arguments)
+            .arg("http://center/api/block-policy")
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         serde_json::from_slice::<serde_json::Value>(&output.stdout).unwrap()
     };
@@ -91,20 +112,35 @@ fn guessing_is_blocked_by_itself_and_a_forged_name_is_not() {
     let mut agent = Agent::enrol(&center, &folder.path().join("agent"), "fw", Some(&fw));
     agent.start();
     center.must(&["agent", "set", "fw", "--tail", &format!("{}=fw-auth", log.display()), "--enforce", "nftables"]);
-    eventually("the point acts", || center.rows(&["agent", "list"])[0]["enforce"] == "nftables" && center.rows(&["agent", "list"])[0]["state"] == "connected");
+    eventually("the point acts", || {
+        center.rows(&["agent", "list"])[0]["enforce"] == "nftables"
+            && center.rows(&["agent", "list"])[0]["state"] == "connected"
+    });
     assert!(range.reaches(ATTACKER, port) && range.reaches(USER, port), "both reach the gate before");
 
     let mut file = std::fs::OpenOptions::new().append(true).open(&log).unwrap();
     let say = |file: &mut std::fs::File, text: &str| {
-        let now = String::from_utf8(Command::new("date").args(["+%b %e %H:%M:%S"]).env("TZ", "Asia/Seoul").output().unwrap().stdout).unwrap();
+        let now = String::from_utf8(
+            Command::new("date").args(["+%b %e %H:%M:%S"]).env("TZ", "Asia/Seoul").output().unwrap().stdout,
+        )
+        .unwrap();
         writeln!(file, "{} fw sshd[811]: {text}", now.trim()).unwrap();
     };
     // A name that claims to be the user's address: the address after the last `from` is the attacker's own.
     for i in 0..25 {
-        say(&mut file, &format!("Failed password for invalid user x from {USER} port 1 ssh2 from {ATTACKER} port {} ssh2", 40_000 + i));
+        say(
+            &mut file,
+            &format!(
+                "Failed password for invalid user x from {USER} port 1 ssh2 from {ATTACKER} port {} ssh2",
+                40_000 + i
+            ),
+        );
     }
     eventually("the attacker is blocked", || {
-        center.rows(&["block", "list"]).iter().any(|b| b["target"].as_str().unwrap().starts_with(ATTACKER) && b["state"] == "applied")
+        center
+            .rows(&["block", "list"])
+            .iter()
+            .any(|b| b["target"].as_str().unwrap().starts_with(ATTACKER) && b["state"] == "applied")
     });
     eventually("the attacker's packets are dropped", || !range.reaches(ATTACKER, port));
     assert!(range.reaches(USER, port), "the user is untouched");

@@ -33,7 +33,8 @@ fn a_folder_in_use_and_a_wrong_key_each_get_one_clear_sentence() {
     let mut center = Center::new(&data, QUIET);
     center.start();
     let run = |arguments: &[&str]| {
-        let output = Command::new(binary("bongsu")).args(["center", "--data"]).arg(&data).args(arguments).output().unwrap();
+        let output =
+            Command::new(binary("bongsu")).args(["center", "--data"]).arg(&data).args(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(3));
         String::from_utf8(output.stderr).unwrap()
     };

@@ -193,5 +193,11 @@ async fn old_detections_are_forgotten_and_their_alerts_are_not() {
     let id = made[0].alert.unwrap();
     assert_eq!(s.prune_detections(30, later(30 * 86_400)).await.unwrap(), 0);
     assert_eq!(s.prune_detections(30, later(30 * 86_400 + 1)).await.unwrap(), 700);
-    assert_eq!((s.alert(&Scope::All, id, NOW).await.unwrap().count, s.detections(&Scope::All, id, 9).await.unwrap().rows.len()), (700, 0));
+    assert_eq!(
+        (
+            s.alert(&Scope::All, id, NOW).await.unwrap().count,
+            s.detections(&Scope::All, id, 9).await.unwrap().rows.len()
+        ),
+        (700, 0)
+    );
 }
