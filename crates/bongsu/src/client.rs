@@ -50,6 +50,17 @@ impl Client {
         }
     }
 
+    /// Only a running center: never holds the folder, so that asking can't be in the way of one that starts.
+    ///
+    /// # Errors
+    /// None runs on this folder.
+    pub async fn connect(data: &Path) -> Result<Self> {
+        if UnixStream::connect(data.join(SOCKET)).await.is_err() {
+            bail!("no center runs on {}", data.display());
+        }
+        Self::open(data).await
+    }
+
     /// Is a center running?
     #[must_use]
     pub fn running(&self) -> bool {

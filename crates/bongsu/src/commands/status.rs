@@ -11,7 +11,7 @@ use crate::client::Client;
 use crate::output::Output;
 
 pub async fn run(data: PathBuf, output: Output) -> Result<u8> {
-    let mut client = Client::open(&data).await?;
+    let mut client = Client::connect(&data).await?;
     if !client.running() {
         bail!("no center runs on {}", data.display());
     }

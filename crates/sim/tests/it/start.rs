@@ -13,7 +13,7 @@ const QUIET: &[&str] = &[
 ];
 
 #[test]
-fn a_first_start_prints_one_link_and_a_second_none() {
+fn each_start_prints_one_link_until_somebody_has_a_password() {
     let folder = tempfile::tempdir().unwrap();
     let mut center = Center::new(&folder.path().join("data"), QUIET);
     center.start();
