@@ -2,29 +2,28 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BinaryHeap, HashSet},
     fs::File,
     path::Path,
     sync::Arc,
 };
 
 use arrow::{
-    array::{AsArray, RecordBatch, new_null_array},
+    array::{Array, AsArray, RecordBatch, RecordBatchReader, new_null_array},
     compute::interleave_record_batch,
-    datatypes::{Int64Type, TimestampMicrosecondType},
+    datatypes::{Int64Type, SchemaRef, TimestampMicrosecondType},
 };
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::{
     LakeError, Result,
     error::At,
-    file::{DataFile, Entry, FileWriter},
+    file::{DataFile, Entry, FileWriter, Layout},
     options::{
         BATCH_ROWS, COMPACT_COLD_SECONDS, COMPACT_FILES_MAX, COMPACT_FILES_MIN, COMPACT_READ_ROWS, FILE_ROWS_TARGET,
     },
     partition::{Writing, file_path, sync_folders},
-    schema::at,
-    schema::file_schema,
+    schema::{at, file_name},
 };
 
 /// Choose the files of one step: the folder with most to gain. Files of like size are joined, so that a row is
@@ -70,17 +69,14 @@ pub fn choose(files: &[Arc<DataFile>], now_seconds: i64) -> Vec<Arc<DataFile>> {
     chosen
 }
 
-/// Columns as this version has them: by name, null where the file is older.
-fn adapt(batch: &RecordBatch) -> Result<RecordBatch> {
-    let schema = file_schema();
-    if batch.schema_ref().fields() == schema.fields() {
-        return Ok(RecordBatch::try_new(schema, batch.columns().to_vec())?);
-    }
+/// Columns as the new file has them: by name, null where this file lacks one.
+fn adapt(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = schema.fields().iter().map(|f| match batch.column_by_name(f.name()) {
+        Some(c) if c.data_type() == f.data_type() => Ok(Arc::clone(c)),
         Some(c) => arrow::compute::cast(c, f.data_type()),
         None => Ok(new_null_array(f.data_type(), batch.num_rows())),
     });
-    Ok(RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)?)
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<_, _>>()?)?)
 }
 
 struct Source<'a> {
@@ -113,7 +109,6 @@ pub fn merge(files: &[Arc<DataFile>], how: &Writing<'_>) -> Result<Option<Entry>
 }
 
 fn merge_into(files: &[Arc<DataFile>], path: String, agency: u32, how: &Writing<'_>) -> Result<Entry> {
-    let mut out = FileWriter::create(how.dir, path, agency, how.zstd_level)?;
     let mut live: Vec<RecordBatch> = Vec::new();
     let mut sources: Vec<Source<'_>> = Vec::new();
     let mut heap: BinaryHeap<Reverse<(Key, usize)>> = BinaryHeap::new();
@@ -122,19 +117,27 @@ fn merge_into(files: &[Arc<DataFile>], path: String, agency: u32, how: &Writing<
         let reader = ParquetRecordBatchReaderBuilder::try_new(file)
             .and_then(|b| b.with_batch_size(COMPACT_READ_ROWS).build())
             .at(&f.path)?;
-        let mut source = Source { reader, path: &f.path, live: 0, row: 0 };
-        if let Some(k) = next_batch(&mut source, &mut live)? {
-            heap.push(Reverse((k, sources.len())));
-        }
-        sources.push(source);
+        sources.push(Source { reader, path: &f.path, live: 0, row: 0 });
     }
+    let names: HashSet<String> = sources
+        .iter()
+        .flat_map(|s| s.reader.schema().fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>())
+        .collect();
+    let layout = Layout::new(|at| names.contains(&file_name(at)));
+    let schema = layout.schema()?;
+    for (at, source) in sources.iter_mut().enumerate() {
+        if let Some(k) = next_batch(source, &mut live, &schema)? {
+            heap.push(Reverse((k, at)));
+        }
+    }
+    let mut out = FileWriter::create(how.dir, path, agency, how.zstd_level, layout)?;
     let mut picks: Vec<(usize, usize)> = Vec::with_capacity(BATCH_ROWS);
     while let Some(Reverse((_, at))) = heap.pop() {
         let Some(source) = sources.get_mut(at) else { continue };
         picks.push((source.live, source.row));
         source.row += 1;
         let here = live.get(source.live).and_then(|b| key(b, source.row));
-        let next = if here.is_some() { here } else { next_batch(source, &mut live)? };
+        let next = if here.is_some() { here } else { next_batch(source, &mut live, &schema)? };
         if let Some(k) = next {
             heap.push(Reverse((k, at)));
         }
@@ -154,10 +157,10 @@ fn merge_into(files: &[Arc<DataFile>], path: String, agency: u32, how: &Writing<
 }
 
 /// The key of the first row of the source's next batch, which is live from now on.
-fn next_batch(source: &mut Source<'_>, live: &mut Vec<RecordBatch>) -> Result<Option<Key>> {
+fn next_batch(source: &mut Source<'_>, live: &mut Vec<RecordBatch>, schema: &SchemaRef) -> Result<Option<Key>> {
     for batch in source.reader.by_ref() {
         let batch = batch.map_err(|e| LakeError::Damaged { path: source.path.to_owned(), what: e.to_string() })?;
-        let batch = adapt(&batch)?;
+        let batch = adapt(&batch, schema)?;
         if let Some(k) = key(&batch, 0) {
             source.live = live.len();
             source.row = 0;

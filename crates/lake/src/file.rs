@@ -8,12 +8,15 @@ use std::{
     net::IpAddr,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use arrow::{
-    array::{Array, AsArray, RecordBatch, StringArray},
-    datatypes::{Int64Type, TimestampMicrosecondType},
+    array::{Array, ArrayRef, AsArray, RecordBatch, StringArray},
+    datatypes::{Int64Type, SchemaRef, TimestampMicrosecondType},
 };
 use bongsu_event::{EventId, Field, FieldKind};
 use parquet::{
@@ -173,8 +176,8 @@ pub fn tag_of(field: Field) -> Option<Tag> {
 }
 
 /// Put what these rows hold into a filter.
-fn feed(filter: &mut FilterBuilder, batch: &RecordBatch) {
-    let text = |at: usize| batch.columns().get(at).and_then(|c| c.as_string_opt::<i32>());
+fn feed(filter: &mut FilterBuilder, layout: &Layout, batch: &RecordBatch) {
+    let text = |at: usize| layout.of(batch, at).and_then(|c| c.as_string_opt::<i32>());
     let changes = |column: &StringArray, each: &mut dyn FnMut(&str)| {
         if column.null_count() == column.len() {
             return;
@@ -204,7 +207,7 @@ fn feed(filter: &mut FilterBuilder, batch: &RecordBatch) {
             None => filter.text(value.as_bytes()),
         });
     }
-    if let Some(extra) = batch.columns().get(at::EXTRA).and_then(|c| c.as_map_opt()) {
+    if let Some(extra) = layout.of(batch, at::EXTRA).and_then(|c| c.as_map_opt()) {
         for column in [extra.keys(), extra.values()] {
             if let Some(column) = column.as_string_opt::<i32>() {
                 changes(column, &mut |value| filter.text(value.as_bytes()));
@@ -225,8 +228,9 @@ fn feed(filter: &mut FilterBuilder, batch: &RecordBatch) {
 fn properties(zstd_level: i32) -> Result<WriterProperties> {
     let level = ZstdLevel::try_new(zstd_level).map_err(|e| LakeError::Engine(e.to_string()))?;
     let column = |at: usize| ColumnPath::from(file_name(at));
+    // Version 1 pages: every reader knows them, and version 2 keeps a megabyte ready for each text column.
     let mut p = WriterProperties::builder()
-        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by(format!("bongsu {}", env!("CARGO_PKG_VERSION")))
         .set_compression(Compression::ZSTD(level))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
@@ -251,8 +255,43 @@ fn properties(zstd_level: i32) -> Result<WriterProperties> {
     Ok(p.build())
 }
 
+/// Which columns a file has. A column without any value in it is left out: it would cost every reader a look, and
+/// make up most of a small file. Columns that are never null are always there, in their places at the front.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The file's columns, by their place in the whole schema.
+    pub columns: Vec<usize>,
+    /// Where each column of the whole schema is in the file.
+    places: Vec<Option<usize>>,
+}
+
+impl Layout {
+    /// Of the columns for which `used` says yes, and those that are never null.
+    pub fn new(used: impl Fn(usize) -> bool) -> Self {
+        let mut places = Vec::new();
+        let mut columns = Vec::new();
+        for (at, field) in file_schema().fields().iter().enumerate() {
+            let here = !field.is_nullable() || used(at);
+            places.push(here.then_some(columns.len()));
+            if here {
+                columns.push(at);
+            }
+        }
+        Self { columns, places }
+    }
+    /// A column of a batch of this layout.
+    fn of<'a>(&self, batch: &'a RecordBatch, at: usize) -> Option<&'a ArrayRef> {
+        batch.columns().get(self.places.get(at).copied().flatten()?)
+    }
+    /// The schema of a file of this layout.
+    pub fn schema(&self) -> Result<SchemaRef> {
+        Ok(Arc::new(file_schema().project(&self.columns)?))
+    }
+}
+
 /// Writes one file from batches that are already in order of time and id.
 pub struct FileWriter {
+    layout: Layout,
     writer: ArrowWriter<BufWriter<File>>,
     path: PathBuf,
     relative: String,
@@ -268,17 +307,19 @@ pub struct FileWriter {
 
 impl FileWriter {
     /// Start the file `relative` within the lake's folder; its folder is made.
-    pub fn create(dir: &Path, relative: String, agency: u32, zstd_level: i32) -> Result<Self> {
+    pub fn create(dir: &Path, relative: String, agency: u32, zstd_level: i32, layout: Layout) -> Result<Self> {
+        let schema = layout.schema()?;
         let path = dir.join(&relative);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).at(folder)?;
         }
         let file = File::create(&path).at(&path)?;
         let writer =
-            ArrowWriter::try_new(BufWriter::with_capacity(1 << 16, file), file_schema(), Some(properties(zstd_level)?))
+            ArrowWriter::try_new(BufWriter::with_capacity(1 << 16, file), schema, Some(properties(zstd_level)?))
                 .at(&path)?;
         let last = EventId { epoch: u32::MAX, sequence: u64::MAX };
         Ok(Self {
+            layout,
             writer,
             path,
             relative,
@@ -303,7 +344,7 @@ impl FileWriter {
         while start < batch.num_rows() {
             let rows = (batch.num_rows() - start).min(ROW_GROUP_ROWS - self.group_rows);
             let piece = batch.slice(start, rows);
-            feed(&mut self.filter, &piece);
+            feed(&mut self.filter, &self.layout, &piece);
             self.note(&piece);
             self.writer.write(&piece).at(&self.path)?;
             self.group_rows += rows;
@@ -317,14 +358,11 @@ impl FileWriter {
     }
 
     fn note(&mut self, batch: &RecordBatch) {
-        if let Some(times) =
-            batch.columns().get(at::TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>())
-        {
-            for t in times.values() {
-                self.group_times = (self.group_times.0.min(*t), self.group_times.1.max(*t));
-            }
+        let times = self.layout.of(batch, at::TIME).and_then(|c| c.as_primitive_opt::<TimestampMicrosecondType>());
+        for t in times.map(|t| t.values().iter()).into_iter().flatten() {
+            self.group_times = (self.group_times.0.min(*t), self.group_times.1.max(*t));
         }
-        let number = |at: usize| batch.columns().get(at).and_then(|c| c.as_primitive_opt::<Int64Type>());
+        let number = |at: usize| self.layout.of(batch, at).and_then(|c| c.as_primitive_opt::<Int64Type>());
         if let (Some(epochs), Some(sequences)) = (number(at::EPOCH), number(at::SEQUENCE)) {
             for (e, s) in epochs.values().iter().zip(sequences.values()) {
                 let id = event_id(*e, *s);

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Rows of one row group: what the token filter can skip at once.
 pub const ROW_GROUP_ROWS: usize = 65_536;
 /// Rows of one data page: what a search can skip inside a row group.
-pub const PAGE_ROWS: usize = 8_192;
+pub const PAGE_ROWS: usize = 2_048;
 /// Rows of a compacted file, about; a file this large is left alone.
 pub const FILE_ROWS_TARGET: usize = 1_048_576;
 /// Rows of one in-memory batch and of one batch in a query.
@@ -54,7 +54,7 @@ pub const SQL_OPERATORS_MAX: usize = 400;
 pub const QUERY_STACK_BYTES: usize = 16 * 1024 * 1024;
 /// Most rows of one page of search results.
 pub const PAGE_ROWS_MAX: usize = 10_000;
-/// Rows of the first window that a search looks through, newest first; each further window is four times as large.
+/// Rows of the first window that a search looks through, newest first; each further window is sixteen times as large.
 pub const WINDOW_ROWS_FIRST: f64 = 262_144.0;
 /// Most groups that `count by` and `top` answer with; the rest are told by `truncated`.
 pub const GROUPS_MAX: usize = 10_000;

@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, path::Path};
 
 use arrow::{
-    array::{AsArray, RecordBatch},
+    array::{Array, AsArray, RecordBatch},
     compute::interleave_record_batch,
     datatypes::{Int64Type, TimestampMicrosecondType},
 };
 
 use crate::{
     Result,
-    file::{Entry, FileWriter},
+    file::{Entry, FileWriter, Layout},
     manifest::sync_folder,
     options::{BATCH_ROWS, DAYS_PER_FLUSH_MAX},
     schema::at,
@@ -126,16 +126,29 @@ pub fn write(batches: &[&RecordBatch], how: &Writing<'_>) -> Result<Vec<Entry>> 
     Ok(entries)
 }
 
+/// The columns that these rows have values in.
+fn layout(batches: &[&RecordBatch], rows: &[Place]) -> Layout {
+    Layout::new(|at| {
+        let columns: Vec<_> =
+            batches.iter().map(|b| b.columns().get(at).filter(|c| c.null_count() < c.len())).collect();
+        columns.iter().any(Option::is_some)
+            && rows.iter().any(|p| columns.get(p.batch).copied().flatten().is_some_and(|c| c.is_valid(p.row)))
+    })
+}
+
 fn write_one(batches: &[&RecordBatch], rows: &[Place], how: &Writing<'_>, entries: &mut Vec<Entry>) -> Result<()> {
     let Some(first) = rows.first() else { return Ok(()) };
     let folder = format!("{}/agency={}", day_name(first.day), first.agency);
     let path = file_path(&folder, (how.next_file)(), first.stray);
     let agency = u32::try_from(first.agency).unwrap_or(0);
+    let layout = layout(batches, rows);
     let written = (|| {
-        let mut file = FileWriter::create(how.dir, path.clone(), agency, how.zstd_level)?;
+        let narrow = batches.iter().map(|b| b.project(&layout.columns)).collect::<Result<Vec<_>, _>>()?;
+        let narrow: Vec<&RecordBatch> = narrow.iter().collect();
+        let mut file = FileWriter::create(how.dir, path.clone(), agency, how.zstd_level, layout.clone())?;
         for rows in rows.chunks(BATCH_ROWS) {
             let picks: Vec<_> = rows.iter().map(|p| (p.batch, p.row)).collect();
-            file.write(&interleave_record_batch(batches, &picks)?)?;
+            file.write(&interleave_record_batch(&narrow, &picks)?)?;
         }
         file.finish(how.now_seconds)
     })();

@@ -15,7 +15,7 @@ use arrow::{
     datatypes::{DataType, Field as Column, FieldRef, Int64Type},
 };
 use datafusion::{
-    common::{DataFusionError, Result, exec_datafusion_err},
+    common::{DataFusionError, Result, ScalarValue, exec_datafusion_err},
     logical_expr::{
         ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
     },
@@ -165,8 +165,16 @@ impl ScalarUDFImpl for Predicate {
     }
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        Ok(ColumnarValue::Array(Arc::new(self.run(&arrays)?)))
+        one_or_all(&args.args, Arc::new(self.run(&arrays)?))
     }
+}
+
+/// The answer for each row; where the file lacks the column, all arguments are constants, and so is the answer.
+fn one_or_all(args: &[ColumnarValue], answer: ArrayRef) -> Result<ColumnarValue> {
+    if args.iter().all(|a| matches!(a, ColumnarValue::Scalar(_))) {
+        return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&answer, 0)?));
+    }
+    Ok(ColumnarValue::Array(answer))
 }
 
 /// A compiled pattern.
@@ -349,7 +357,7 @@ impl ScalarUDFImpl for ExtraValue {
             let hit = entries.find(|i| map.is_valid(row) && keys.value(*i).eq_ignore_ascii_case(&self.name));
             out.append_option(hit.filter(|i| values.is_valid(*i)).map(|i| values.value(i)));
         }
-        Ok(ColumnarValue::Array(Arc::new(out.finish())))
+        one_or_all(&args.args, Arc::new(out.finish()))
     }
 }
 
@@ -390,7 +398,7 @@ impl ScalarUDFImpl for InNetwork {
         };
         let (low, high) = crate::query::network(one)
             .ok_or_else(|| exec_datafusion_err!("{one} is no network; write 192.0.2.0/24"))?;
-        Ok(ColumnarValue::Array(Arc::new(addresses(column, low, high))))
+        one_or_all(&args.args, Arc::new(addresses(column, low, high)))
     }
 }
 

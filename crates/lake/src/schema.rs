@@ -5,8 +5,8 @@
 //! knows both. Addresses are canonical text (`192.0.2.1`, `2001:db8::1`): equal text is the same address, and
 //! spans of addresses are compared by value (`predicate`).
 //!
-//! Invariant: within one `SCHEMA_VERSION` columns are only added, never renamed or retyped; a file that lacks one
-//! reads as null.
+//! Invariant: within one `SCHEMA_VERSION` columns are only added, never renamed or retyped; a column that a
+//! file lacks, because it is older or has no value for it, reads as null.
 
 use std::sync::{Arc, OnceLock};
 

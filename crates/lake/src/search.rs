@@ -113,7 +113,7 @@ async fn keys(
             found.extend((0..batch.num_rows()).map(|i| small_key(&batch, i)));
         }
         to = from;
-        window_rows *= 4.0;
+        window_rows *= 16.0;
     }
     Ok(found)
 }
