@@ -276,7 +276,7 @@ pub(crate) async fn events(State(web): Shared, By(by): By, At(path): At<AlertPat
         let noted = row.fields.get("raw_hash").and_then(|v| v.as_str()).unwrap_or_default();
         hashes.push((id, noted.to_owned()));
     }
-    events.sort_by(|a, b| b.0.cmp(&a.0));
+    events.sort_by_key(|e| std::cmp::Reverse(e.0));
     let hold = web.hashes_hold(hashes).await;
     let held = |id: &str| id.parse().ok().and_then(|id: EventId| hold.get(&id).copied());
     let events = events.into_iter().map(|(_, e)| AlertEvent { hash_ok: held(&e.id), ..e }).collect();

@@ -153,7 +153,6 @@ routes! {
 }
 
 /// The router: every route of the table behind its guard, then the console's files.
-#[must_use]
 pub fn router(app: Arc<App>) -> Router {
     let web = Arc::new(Web {
         app,

@@ -94,7 +94,7 @@ pub(crate) async fn stream(State(web): Shared, By(by): By) -> Sse<impl Stream<It
                 () = sender.closed() => return,
                 _ = ticks.tick() => {
                     turn += 1;
-                    if turn % SESSION_CHECK_SECONDS == 0 {
+                    if turn.is_multiple_of(SESSION_CHECK_SECONDS) {
                         match refreshed(&web, &caller).await {
                             Some(fresh) => caller = fresh,
                             None => return,

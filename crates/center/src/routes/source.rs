@@ -24,7 +24,7 @@ fn shown(web: &Web, caller: &Caller, row: SourceRow) -> Source {
         .as_ref()
         .map(|l| l.reasons.iter().map(|(name, count)| MatchCount { name: name.clone(), count: *count }).collect())
         .unwrap_or_default();
-    reasons.sort_by(|a, b| b.count.cmp(&a.count));
+    reasons.sort_by_key(|r| std::cmp::Reverse(r.count));
     let state = source_state(row.enabled, last_seen, row.silent_after_minutes, now);
     Source {
         id: row.id.0,
@@ -180,7 +180,7 @@ pub(crate) async fn quarantine(State(web): Shared, By(by): By) -> Answer<Json<Qu
             }),
         }
     }
-    rows.sort_by(|a, b| b.lines.cmp(&a.lines));
+    rows.sort_by_key(|r| std::cmp::Reverse(r.lines));
     Ok(Json(Quarantine { as_of: time(by.now()), rows }))
 }
 
