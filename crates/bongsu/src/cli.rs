@@ -79,12 +79,6 @@ pub enum Command {
         #[command(subcommand)]
         command: RulesCommand,
     },
-    /// Packets for the demo's enforcement point, from inside its namespace.
-    #[command(hide = true)]
-    Knock {
-        /// The demo's server.
-        server: String,
-    },
     /// Check the journal's chain: names the first bad byte's segment and records. Exit 1 if something is wrong.
     #[command(after_help = "Example: bongsu verify --data /var/lib/bongsu")]
     Verify {

@@ -32,7 +32,6 @@ pub fn run(cli: Cli) -> Result<u8> {
     let data = cli.data;
     match cli.command {
         Command::Center(arguments) => center::run(data, arguments),
-        Command::Knock { server } => crate::demo::knock(&server),
         Command::Parse(arguments) => parse::run(&arguments),
         Command::Rules { command } => rules::run(command),
         Command::Verify { output } => verify::run(&folder(data)?, output),

@@ -1,7 +1,7 @@
 //! The demo city (예시): agencies, people, equipment and a safety policy of its own; traffic and attacks through the real
-//! intake; an enforcement point that is a real nftables namespace when run as root, and a trial elsewhere.
+//! intake; an enforcement point that only says what it would do.
 //!
-//! Invariant: nothing leaves loopback and the namespaces made here; everything it writes is marked as an example.
+//! Invariant: nothing leaves loopback; everything it writes is marked as an example.
 
 mod attacks;
 mod city;
@@ -37,16 +37,12 @@ pub struct Demo {
     /// Label and single-use token of each role.
     pub links: Vec<(String, String)>,
     stop: CancellationToken,
-    point: Option<point::Point>,
 }
 
 impl Demo {
-    /// Stop traffic, take the namespaces away.
+    /// Stop traffic.
     pub async fn stop(self) {
         self.stop.cancel();
-        if let Some(point) = self.point {
-            point.stop().await;
-        }
     }
 }
 
@@ -66,12 +62,12 @@ pub async fn begin(app: &Arc<App>) -> Result<Demo> {
     app.refresh_directory().await?;
 
     let stop = app.stop.child_token();
-    let (attackers, seen) = watch::channel(Vec::new());
-    let point = point::start(app, seen, stop.clone()).await?;
+    let (attackers, _) = watch::channel(Vec::new());
+    point::start(app).await?;
     let senders = speak(app, devices, &stop);
     let stage = attacks::Stage { senders, attackers };
     tokio::spawn(attacks::play(stage, SEED ^ now.0.unsigned_abs(), stop.clone()));
-    Ok(Demo { links, stop, point })
+    Ok(Demo { links, stop })
 }
 
 async fn agencies(app: &App, change: &Change<'_>) -> Result<HashMap<&'static str, AgencyId>> {
@@ -255,13 +251,4 @@ fn stop_after(stop: &CancellationToken, seconds: u64) -> CancellationToken {
 /// The address of an open listener, from its own words.
 fn listener(app: &App, prefix: &str) -> Option<SocketAddr> {
     app.listeners.lock().iter().find_map(|l| l.strip_prefix(prefix)?.parse().ok())
-}
-
-/// The child that sends the attackers' packets.
-///
-/// # Errors
-/// The server's address can't be read.
-pub fn knock(server: &str) -> Result<u8> {
-    point::knock_child(server)?;
-    Ok(0)
 }
