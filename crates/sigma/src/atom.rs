@@ -315,6 +315,16 @@ impl Test {
             Self::Field { .. } => false,
         }
     }
+    /// The same, of a value whose text and folded text are known.
+    pub fn holds_as(&self, value: ValueRef<'_>, text: &str, folded: &str) -> bool {
+        match self {
+            Self::Text { .. } | Self::Regex(_) if matches!(value, ValueRef::Null) => false,
+            Self::Text { pattern, cased: true } => pattern.matches(text),
+            Self::Text { pattern, cased: false } => pattern.matches(folded),
+            Self::Regex(e) => e.regex.is_match(text),
+            other => other.holds(value),
+        }
+    }
     /// How often it is likely to hold, in thousandths; only the order of rules' tests rests on it.
     pub fn likelihood(&self) -> u32 {
         match self {

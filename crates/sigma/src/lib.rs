@@ -26,6 +26,7 @@ mod cases;
 mod condition;
 mod correlate;
 mod explain;
+mod json;
 pub mod limits;
 mod load;
 mod logsource;
@@ -43,10 +44,11 @@ mod view;
 mod window;
 
 pub use correlate::{CorrelationHit, Correlator, Counters, SnapshotError};
+pub use json::{JsonError, JsonLine};
 pub use node::Node;
 pub use rule::{
     Aliases, Body, Bound, Case, CaseInput, CaseLine, Correlation, CorrelationKind, Filter, Fire, Logsource, Matcher,
     Playbook, Rule,
 };
-pub use set::{Detection, Language, LoadError, LoadOptions, Matched, RuleIdx, RuleSet, RuleSource, Scratch};
+pub use set::{Detection, Language, LoadError, LoadOptions, Matched, RuleIdx, RuleSet, RuleSource, Scratch, Slot};
 pub use view::{EventView, KOREA_OFFSET_SECONDS, Key, Meta, Zoned};

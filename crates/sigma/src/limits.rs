@@ -25,7 +25,9 @@ pub const REGEX_COMPILED_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Most of one event value that is compared, bytes; the rest is not looked at.
 pub const MATCH_BYTES_MAX: usize = 64 * 1024;
 /// Most lanes (rules that fit one kind of event) compiled at once; beyond it one lane holds every rule.
-pub const LANES_MAX: usize = 256;
+pub const LANES_MAX: usize = 1_024;
+/// Most names of JSON events that a thread remembers before it begins anew.
+pub const NAMES_KEPT_MAX: usize = 8_192;
 /// Longest value kept in a [`crate::Matched`], bytes.
 pub const MATCHED_VALUE_BYTES_MAX: usize = 512;
 /// Most [`crate::Matched`] of one detection.

@@ -181,11 +181,21 @@ impl Pattern {
             let step = match self.0.get(part) {
                 None if rest.is_empty() => return true,
                 None => None,
-                Some(Part::Any) => {
-                    back = Some((part + 1, rest));
-                    part += 1;
-                    continue;
-                }
+                Some(Part::Any) => match self.0.get(part + 1..).unwrap_or_default() {
+                    [] => return true,
+                    [Part::Text(end)] => return rest.ends_with(end.as_str()),
+                    _ => {
+                        part += 1;
+                        match self.next_from(part, rest) {
+                            Some(from) => {
+                                back = Some((part, from));
+                                rest = from;
+                            }
+                            None => return false,
+                        }
+                        continue;
+                    }
+                },
                 Some(Part::One) => {
                     let mut chars = rest.chars();
                     chars.next().map(|_| chars.as_str())
@@ -202,9 +212,17 @@ impl Pattern {
             if chars.next().is_none() {
                 return false;
             }
-            rest = chars.as_str();
-            back = Some((again, rest));
+            let Some(from) = self.next_from(again, chars.as_str()) else { return false };
+            rest = from;
+            back = Some((again, from));
             part = again;
+        }
+    }
+    /// `text` from the first place on where the piece at `part` may begin.
+    fn next_from<'t>(&self, part: usize, text: &'t str) -> Option<&'t str> {
+        match self.0.get(part) {
+            Some(Part::Text(t)) => text.get(memchr::memmem::find(text.as_bytes(), t.as_bytes())?..),
+            _ => Some(text),
         }
     }
 }

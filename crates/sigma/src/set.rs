@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bongsu_event::ValueRef;
 use hashbrown::HashMap;
 
 use crate::matcher::{Expr, FieldName, Matcher};
 use crate::plan::{self, Plan};
 use crate::rule::{Body, Logsource, Rule};
-use crate::{CorrelationHit, EventView, explain, load, logsource, naive, view};
+use crate::{CorrelationHit, EventView, JsonError, JsonLine, explain, load, logsource, naive, view};
 
 /// A rule's place in its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +83,10 @@ pub enum Language {
     /// English.
     English,
 }
+
+/// The number that a set gives a field's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Slot(u32);
 
 /// Memory reused from event to event; one a thread. It fits any set: after a change of set it begins anew.
 #[derive(Debug, Default)]
@@ -186,8 +191,7 @@ impl RuleSet {
     #[must_use]
     pub fn detect(&self, event: &dyn EventView, scratch: &mut Scratch) -> Vec<Detection> {
         self.plan.run(event, &mut scratch.0);
-        let rules = scratch.0.fired().iter().filter_map(|unit| self.units.get(*unit as usize).copied());
-        rules.map(|rule| self.detection(rule, event)).collect()
+        self.fired(scratch).map(|rule| self.detection(rule, event)).collect()
     }
     /// The same without what held: which rules match.
     pub fn matching<'s>(
@@ -196,6 +200,51 @@ impl RuleSet {
         scratch: &'s mut Scratch,
     ) -> impl Iterator<Item = RuleIdx> + 's {
         self.plan.run(event, &mut scratch.0);
+        self.fired(scratch)
+    }
+    /// Every rule that matches a JSON line, read where it lies: the fastest way in. A line that is no JSON object
+    /// is an error, and the rules are not asked.
+    ///
+    /// # Errors
+    /// When the line is no JSON object.
+    pub fn detect_json(&self, line: &[u8], scratch: &mut Scratch) -> Result<Vec<Detection>, JsonError> {
+        self.plan.run_json(line, &mut scratch.0)?;
+        if scratch.0.fired().is_empty() {
+            return Ok(Vec::new());
+        }
+        let event = JsonLine::read(line)?;
+        Ok(self.fired(scratch).map(|rule| self.detection(rule, &event)).collect())
+    }
+    /// The same without what held: which rules match.
+    ///
+    /// # Errors
+    /// When the line is no JSON object.
+    pub fn matching_json<'s>(
+        &'s self,
+        line: &[u8],
+        scratch: &'s mut Scratch,
+    ) -> Result<impl Iterator<Item = RuleIdx> + 's, JsonError> {
+        self.plan.run_json(line, &mut scratch.0)?;
+        Ok(self.fired(scratch))
+    }
+    /// The number of a name, for [`RuleSet::matching_slots`]; `None`: no rule asks for it, leave its values out.
+    /// Numbers are this set's own. Windows events in JSON have a short name beside the long one: look both up.
+    #[must_use]
+    pub fn slot(&self, name: &str) -> Option<Slot> {
+        self.plan.slot(name).map(Slot)
+    }
+    /// Which rules match an event whose names were looked up before. `values` are those that `event` would tell by
+    /// [`EventView::for_each`], of which only the texts are asked here.
+    pub fn matching_slots<'s, 'e, I: Iterator<Item = (Slot, ValueRef<'e>)>>(
+        &'s self,
+        values: I,
+        event: &'e dyn EventView,
+        scratch: &'s mut Scratch,
+    ) -> impl Iterator<Item = RuleIdx> + use<'s, 'e, I> {
+        self.plan.run_slots(values.map(|(slot, value)| (slot.0, value)), event, &mut scratch.0);
+        self.fired(scratch)
+    }
+    fn fired<'s>(&'s self, scratch: &'s Scratch) -> impl Iterator<Item = RuleIdx> + 's {
         scratch.0.fired().iter().filter_map(|unit| self.units.get(*unit as usize).copied())
     }
     fn detection(&self, rule: RuleIdx, event: &dyn EventView) -> Detection {
@@ -206,11 +255,10 @@ impl RuleSet {
     /// Which values held for which selection, of an event that the rule matches.
     #[must_use]
     pub fn explain(&self, rule: RuleIdx, event: &dyn EventView) -> Vec<Matched> {
-        let mut matched = Vec::new();
-        if let Some(Body::Matcher(m)) = self.rule(rule).map(|r| &r.body) {
-            explain::condition(&m.condition, m, event, &mut matched);
+        match self.rule(rule).map(|r| &r.body) {
+            Some(Body::Matcher(m)) => explain::matched(m, event),
+            _ => Vec::new(),
         }
-        matched
     }
     /// The entity an alert of this rule groups by: (field, value) pairs, empty if the event has none. Of a
     /// correlation take the hit's group instead.
@@ -247,6 +295,21 @@ impl RuleSet {
         p.enabled
             && naive::fires(logsource, m, event)
             && p.filters.iter().all(|f| naive::condition(&f.condition, f, event))
+    }
+    /// Every rule whose logsource this event satisfies, whether or not it is on: what could fire. Slow.
+    #[must_use]
+    pub fn applicable(&self, event: &dyn EventView) -> Vec<RuleIdx> {
+        let mut known: HashMap<&Logsource, bool> = HashMap::new();
+        let mut out = Vec::new();
+        for (idx, rule) in (0u32..).map(RuleIdx).zip(&self.rules) {
+            let asked = || naive::expr(&logsource::condition(&rule.logsource), event);
+            if matches!(rule.body, Body::Matcher(_))
+                && (self.ignore_logsource || *known.entry(&rule.logsource).or_insert_with(asked))
+            {
+                out.push(idx);
+            }
+        }
+        out
     }
     /// Which selections of the rule hold for this event, each by itself: what a tester shows.
     #[must_use]

@@ -228,7 +228,7 @@ fn walk<'e>(
 }
 
 /// The name that Sigma gives a value of a nested Windows event (EVTX as JSON, Winlogbeat), if this is one.
-fn short_name(path: &str, out: &mut String) -> bool {
+pub(crate) fn short_name(path: &str, out: &mut String) -> bool {
     out.clear();
     let event = path.strip_prefix("Event.").unwrap_or(path);
     if let Some(rest) = event.strip_prefix("EventData.") {

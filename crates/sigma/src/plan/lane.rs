@@ -2,22 +2,19 @@
 //!
 //! Invariant: a rule that is not woken can't match; a woken rule is decided by its program alone.
 
-use std::sync::OnceLock;
-
-use bongsu_event::ValueRef;
-
-use super::program::{self, ACCEPT, REJECT, Step};
-use super::slot::{Room, Slot};
-use super::{Interned, Unit};
+use super::column::{Column, Columns};
+use super::program::{self, ACCEPT, REJECT, Step, Terms};
+use super::slot::{Room, ready};
+use super::{Interned, Texts};
 use crate::atom::{Likeness, Test, alike};
-use crate::view::EventView;
+use crate::json::Raw;
 
 /// A value of the event, under the number of its key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen<'e> {
     pub slot: u32,
     pub branch: bool,
-    pub value: ValueRef<'e>,
+    pub value: Raw<'e>,
 }
 
 /// What the running of lanes writes into; stamps instead of clearing.
@@ -29,13 +26,6 @@ pub(crate) struct Marks {
     queue: Vec<u32>,
     /// Units that matched, in their order.
     pub fired: Vec<u32>,
-}
-
-/// Tests of one key, compiled when its first value comes.
-#[derive(Debug, Default)]
-struct Column {
-    terms: Vec<u32>,
-    slot: OnceLock<Slot>,
 }
 
 #[derive(Debug)]
@@ -50,15 +40,13 @@ struct Pair {
 /// The compiled rules.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    /// Lane's term → the plan's.
-    terms: Vec<u32>,
+    terms: usize,
     wake_starts: Vec<u32>,
     wake: Vec<u32>,
     units: Vec<(u32, u32)>,
     steps: Vec<Step>,
     always: Vec<u32>,
-    columns: Vec<Column>,
-    column_of: Vec<u32>,
+    columns: Columns,
     keywords: Option<Column>,
     pairs: Vec<Pair>,
 }
@@ -70,8 +58,8 @@ fn number(n: usize) -> u32 {
 }
 
 impl Lane {
-    /// Compile these units (numbered by the plan).
-    pub fn new(units: &[(u32, &Unit)], interned: &Interned) -> Self {
+    /// Compile what is left of these units (numbered by the plan).
+    pub fn new(units: &[(u32, Terms)], interned: &Interned) -> Self {
         let mut terms = Vec::new();
         let mut local: Vec<u32> = vec![NONE; interned.terms.len()];
         let mut steps: Vec<Step> = Vec::new();
@@ -79,18 +67,19 @@ impl Lane {
         let mut always = Vec::new();
         let mut wakes: Vec<Vec<u32>> = Vec::new();
         let likelihood = |t: u32| interned.likelihood(t);
+        let cost = |t: u32| interned.cost(t);
         for (n, (global, unit)) in units.iter().enumerate() {
             let first = steps.len();
-            let entry = program::emit(&unit.terms, ACCEPT, REJECT, &likelihood, &mut steps);
+            let entry = program::emit(unit, ACCEPT, REJECT, &likelihood, &mut steps);
             for step in steps.get_mut(first..).unwrap_or_default() {
                 step.term = localise(step.term, &mut local, &mut terms, &mut wakes);
             }
             lane_units.push((*global, entry));
-            match &unit.wakers {
+            match program::wakers(unit, &cost) {
                 None => always.push(number(n)),
                 Some(set) => {
                     for term in set {
-                        let term = localise(*term, &mut local, &mut terms, &mut wakes);
+                        let term = localise(term, &mut local, &mut terms, &mut wakes);
                         if let Some(list) = wakes.get_mut(term as usize) {
                             list.push(number(n));
                         }
@@ -104,78 +93,40 @@ impl Lane {
             wake.extend_from_slice(list);
             wake_starts.push(number(wake.len()));
         }
-        let mut lane = Self {
-            terms,
+        let keywords = |t: &u32| interned.terms.get(*t as usize).is_some_and(|t| t.term.field.is_keyword());
+        let words: Vec<(u32, u32)> =
+            terms.iter().zip(0u32..).filter(|(t, _)| keywords(t)).map(|(t, n)| (*t, n)).collect();
+        Self {
+            terms: terms.len(),
             wake_starts,
             wake,
             units: lane_units,
             steps,
             always,
-            columns: Vec::new(),
-            column_of: vec![NONE; interned.slots],
-            keywords: None,
-            pairs: Vec::new(),
-        };
-        lane.attach(interned);
-        lane
-    }
-    /// Give each term to the keys that feed it.
-    fn attach(&mut self, interned: &Interned) {
-        for (local, global) in self.terms.iter().enumerate() {
-            let Some(term) = interned.terms.get(*global as usize) else { continue };
-            let local = number(local);
-            for test in &term.term.tests {
-                if let Test::Field { like, cased, other } = test {
-                    let right = interned.slots_of(other);
-                    self.pairs.push(Pair { term: local, left: term.slots.clone(), right, like: *like, cased: *cased });
-                }
-            }
-            if term.term.field.is_keyword() {
-                self.keywords.get_or_insert_default().terms.push(local);
-            }
-            for slot in &term.slots {
-                let Some(column) = self.column_of.get_mut(*slot as usize) else { continue };
-                if *column == NONE {
-                    *column = number(self.columns.len());
-                    self.columns.push(Column::default());
-                }
-                if let Some(column) = self.columns.get_mut(*column as usize) {
-                    column.terms.push(local);
-                }
-            }
+            columns: Columns::new(terms.iter().copied().zip(0u32..), interned),
+            keywords: (!words.is_empty()).then(|| Column::new(words)),
+            pairs: pairs(&terms, interned),
         }
-    }
-    fn compiled<'s>(&self, column: &'s Column, interned: &Interned) -> &'s Slot {
-        column.slot.get_or_init(|| {
-            let tests = column.terms.iter().flat_map(|local| {
-                let term = self.terms.get(*local as usize).and_then(|g| interned.terms.get(*g as usize));
-                term.into_iter().flat_map(|t| t.term.tests.iter()).map(move |test| (test, *local))
-            });
-            Slot::new(tests)
-        })
     }
 
     /// Which units match? The answer is in `marks.fired`, in order.
     pub fn run(
         &self,
         interned: &Interned,
-        event: &dyn EventView,
+        texts: &Texts<'_, '_>,
         seen: &[Seen<'_>],
         marks: &mut Marks,
         room: &mut Room,
     ) {
-        marks.begin(self.terms.len(), self.units.len());
+        marks.begin(self.terms, self.units.len());
         for value in seen {
-            let column = self.column_of.get(value.slot as usize).and_then(|c| self.columns.get(*c as usize));
-            if let Some(column) = column {
-                let slot = self.compiled(column, interned);
-                slot.scan(value.value, value.branch, room, &mut |term| marks.hold(self, term));
+            if let Some(column) = self.columns.of(value.slot) {
+                column.scan(interned, value.value, value.branch, room, &mut |term| marks.hold(self, term));
             }
         }
         if let Some(column) = &self.keywords {
-            let slot = self.compiled(column, interned);
-            event.for_each_text(&mut |text| {
-                slot.scan(ValueRef::Text(text), false, room, &mut |term| marks.hold(self, term));
+            texts.each(&mut |text| {
+                column.scan(interned, text, false, room, &mut |term| marks.hold(self, term));
             });
         }
         for pair in &self.pairs {
@@ -200,6 +151,21 @@ impl Lane {
         }
         fired.sort_unstable();
     }
+}
+
+/// The tests that compare two fields of one event.
+fn pairs(terms: &[u32], interned: &Interned) -> Vec<Pair> {
+    let mut out = Vec::new();
+    for (global, local) in terms.iter().zip(0u32..) {
+        let Some(term) = interned.terms.get(*global as usize) else { continue };
+        for test in &term.term.tests {
+            if let Test::Field { like, cased, other } = test {
+                let right = interned.slots_of(other);
+                out.push(Pair { term: local, left: term.slots.clone(), right, like: *like, cased: *cased });
+            }
+        }
+    }
+    out
 }
 
 fn localise(global: u32, local: &mut [u32], terms: &mut Vec<u32>, wakes: &mut Vec<Vec<u32>>) -> u32 {
@@ -250,8 +216,12 @@ impl Marks {
 impl Pair {
     fn holds(&self, seen: &[Seen<'_>]) -> bool {
         let of = |slots: &'_ [u32], s: &Seen<'_>| !s.branch && slots.contains(&s.slot);
+        let alike = |a: Raw<'_>, b: Raw<'_>| {
+            let (mut left, mut right) = (String::new(), String::new());
+            alike(ready(a, &mut left), ready(b, &mut right), self.like, self.cased)
+        };
         seen.iter()
             .filter(|a| of(&self.left, a))
-            .any(|a| seen.iter().filter(|b| of(&self.right, b)).any(|b| alike(a.value, b.value, self.like, self.cased)))
+            .any(|a| seen.iter().filter(|b| of(&self.right, b)).any(|b| alike(a.value, b.value)))
     }
 }

@@ -1,36 +1,45 @@
 //! One plan for all rules: every test interned once, each value looked at once, rules woken by what holds.
 //!
 //! ```text
-//! values ─> gate lane ─> set of open logsources ─> lane of those ─> terms that hold ─> woken rules ─> programs
+//! values ─> terms that tell kinds of events apart ─> the lane of that kind ─> terms that hold ─> woken rules ─> programs
 //! ```
+//!
+//! The terms of logsources, and those that rules ask of `EventID` and the like, are asked first. Which of them hold
+//! chooses the lane: in it only rules that can still match are left, and of those only what is still open.
 //!
 //! Invariant: what the plan says of an event is what `naive` says. A lane is compiled when the first event of its
 //! kind comes; compiling changes nothing but time.
 
+mod column;
+mod grams;
 mod lane;
+mod names;
 mod program;
 mod required;
 mod slot;
+mod trie;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use bongsu_event::{Field, ValueRef};
 use hashbrown::HashMap;
 
+use self::column::Columns;
 use self::lane::{Lane, Marks, Seen};
+use self::names::{Intake, Names};
 use self::program::Terms;
-use self::slot::Room;
+use self::slot::{Room, Slot};
 use crate::atom::Test;
+use crate::json::{self, Bits, JsonError, Raw};
 use crate::limits::{FIELD_NAME_BYTES_MAX, LANES_MAX};
 use crate::matcher::{Expr, FieldName, Term};
 use crate::view::{EventView, Key, Meta};
 
-/// A rule or a gate, ready to be put into lanes.
+/// A rule, ready to be put into lanes.
 #[derive(Debug)]
-pub(crate) struct Unit {
+struct Unit {
     terms: Terms,
-    wakers: Option<Vec<u32>>,
     gate: u32,
 }
 
@@ -40,6 +49,10 @@ pub(crate) struct InternedTerm {
     term: Arc<Term>,
     slots: Vec<u32>,
     likelihood: u32,
+    /// How many rules ask for it.
+    uses: u32,
+    /// It tells kinds of events apart: asked before a lane is chosen.
+    first: bool,
 }
 
 /// Everything that rules share.
@@ -49,7 +62,12 @@ pub(crate) struct Interned {
     term_at: HashMap<Arc<Term>, u32>,
     names: HashMap<Box<str>, u32>,
     slots: usize,
+    /// What columns have compiled, by their terms.
+    compiled: Mutex<HashMap<Box<[u32]>, Arc<Slot>>>,
 }
+
+/// Fields with few values that nearly every rule of their kind asks for.
+const FIRST_FIELDS: [&str; 3] = ["EventID", "Channel", "Provider_Name"];
 
 const META_FIRST: usize = Field::COUNT;
 const NAME_FIRST: usize = META_FIRST + Meta::ALL.len();
@@ -57,6 +75,10 @@ const NAME_FIRST: usize = META_FIRST + Meta::ALL.len();
 impl Interned {
     fn likelihood(&self, term: u32) -> u32 {
         self.terms.get(term as usize).map_or(1_000, |t| t.likelihood)
+    }
+    /// What waiting for it costs: how likely it is, and how common whatever many rules ask for.
+    fn cost(&self, term: u32) -> u32 {
+        self.terms.get(term as usize).map_or(1_000, |t| t.likelihood.saturating_mul(8 + t.uses.min(1_000)))
     }
     fn slots_of(&self, field: &FieldName) -> Vec<u32> {
         if field.is_keyword() {
@@ -91,30 +113,38 @@ impl Interned {
                 self.add_names(other);
             }
         }
-        // A gate has tested these already; in its lane they nearly always hold.
-        let common =
-            matches!(&*term.field.text, "EventID" | "Channel" | "Provider_Name" | "class" | "status" | "activity");
         let tests: u32 = term.tests.iter().map(Test::likelihood).sum::<u32>().min(990);
         let at = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
         let slots = self.slots_of(&term.field);
-        let likelihood = if common { 700 } else { tests };
-        self.terms.push(InternedTerm { term: Arc::clone(term), slots, likelihood });
+        let first = FIRST_FIELDS.contains(&&*term.field.text) && can_be_first(term);
+        self.terms.push(InternedTerm { term: Arc::clone(term), slots, likelihood: tests, uses: 0, first });
         self.term_at.insert(Arc::clone(term), at);
         at
     }
     fn terms(&mut self, e: &Expr) -> Terms {
         match e {
             Expr::Const(b) => Terms::Const(*b),
-            Expr::Term(t) => Terms::Term(self.term(t)),
+            Expr::Term(t) => {
+                let at = self.term(t);
+                if let Some(t) = self.terms.get_mut(at as usize) {
+                    t.uses += 1;
+                }
+                Terms::Term(at)
+            }
             Expr::Not(e) => Terms::Not(Box::new(self.terms(e))),
             Expr::And(l) => Terms::And(l.iter().map(|e| self.terms(e)).collect()),
             Expr::Or(l) => Terms::Or(l.iter().map(|e| self.terms(e)).collect()),
         }
     }
-    fn unit(&mut self, e: &Expr, gate: u32) -> Unit {
+    /// A gate's terms are all asked first.
+    fn gate(&mut self, e: &Expr) -> Terms {
         let terms = self.terms(e);
-        let wakers = program::wakers(&terms, &|t| self.likelihood(t));
-        Unit { terms, wakers, gate }
+        terms.each(&mut |at| {
+            if let Some(t) = self.terms.get_mut(at as usize) {
+                t.first = can_be_first(&t.term);
+            }
+        });
+        terms
     }
     /// The number of an event's key, if any rule asks for it.
     fn slot(&self, key: Key<'_>) -> Option<u32> {
@@ -132,15 +162,41 @@ impl Interned {
     }
 }
 
+/// Can one value of one field decide it?
+fn can_be_first(term: &Term) -> bool {
+    !term.field.is_keyword() && !term.tests.iter().any(|t| matches!(t, Test::Field { .. }))
+}
+
+/// The texts that keywords are looked for in.
+pub(crate) enum Texts<'e, 't> {
+    View(&'e dyn EventView),
+    Raw(&'t [Raw<'e>]),
+}
+
+impl Texts<'_, '_> {
+    fn each(&self, f: &mut dyn FnMut(Raw<'_>)) {
+        match self {
+            Self::View(event) => event.for_each_text(&mut |text| f(Raw::Value(ValueRef::Text(text)))),
+            Self::Raw(all) => all.iter().for_each(|text| f(*text)),
+        }
+    }
+}
+
 /// Memory reused from event to event.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     plan: u64,
     marks: Marks,
     room: Room,
-    open: Vec<u64>,
-    lanes: HashMap<Box<[u64]>, Arc<Lane>>,
+    /// Terms asked first that hold, in order.
+    kind: Vec<u32>,
+    /// The kind of the event before, and its lane.
+    last: Option<(Box<[u32]>, Arc<Lane>)>,
+    lanes: HashMap<Box<[u32]>, Arc<Lane>>,
     seen: Vec<Seen<'static>>,
+    texts: Vec<Raw<'static>>,
+    bits: Bits,
+    names: Names,
 }
 
 impl Scratch {
@@ -156,10 +212,10 @@ pub(crate) struct Plan {
     /// Tells plans apart, so that a scratch never keeps a lane of another.
     serial: u64,
     interned: Interned,
+    gates: Vec<Terms>,
     units: Vec<Unit>,
-    gates: Lane,
-    gate_count: usize,
-    lanes: RwLock<HashMap<Box<[u64]>, Arc<Lane>>>,
+    first: Columns,
+    lanes: RwLock<HashMap<Box<[u32]>, Arc<Lane>>>,
     whole: OnceLock<Arc<Lane>>,
 }
 
@@ -168,14 +224,14 @@ impl Plan {
     pub fn new<'r>(gates: &[Expr], rules: impl Iterator<Item = (&'r Expr, u32)>) -> Self {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
         let mut interned = Interned { slots: NAME_FIRST, ..Interned::default() };
-        let gate_units: Vec<Unit> = gates.iter().map(|g| interned.unit(g, 0)).collect();
-        let units: Vec<Unit> = rules.map(|(e, gate)| interned.unit(e, gate)).collect();
-        let numbered: Vec<(u32, &Unit)> = (0u32..).zip(&gate_units).collect();
-        let gate_lane = Lane::new(&numbered, &interned);
+        let gates: Vec<Terms> = gates.iter().map(|g| interned.gate(g)).collect();
+        let units: Vec<Unit> = rules.map(|(e, gate)| Unit { terms: interned.terms(e), gate }).collect();
+        let first = (0u32..).zip(&interned.terms).filter(|(_, t)| t.first).map(|(at, _)| (at, at));
+        let first = Columns::new(first, &interned);
         Self {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
-            gates: gate_lane,
-            gate_count: gates.len(),
+            first,
+            gates,
             interned,
             units,
             lanes: RwLock::default(),
@@ -186,96 +242,126 @@ impl Plan {
     pub fn sizes(&self) -> (usize, usize) {
         (self.interned.terms.len(), self.lanes.read().unwrap_or_else(PoisonError::into_inner).len())
     }
-    /// Which rules match? The answer is in `scratch.fired()`.
-    pub fn run(&self, event: &dyn EventView, scratch: &mut Scratch) {
+    /// The number by which values of this name are given to [`Plan::run_slots`]; `None`: no rule asks for it.
+    pub fn slot(&self, name: &str) -> Option<u32> {
+        self.interned.slot(Key::Name(name))
+    }
+    fn begin(&self, scratch: &mut Scratch) {
         if scratch.plan != self.serial {
             *scratch = Scratch { plan: self.serial, ..Scratch::default() };
         }
+    }
+    /// Which rules match? The answer is in `scratch.fired()`.
+    pub fn run(&self, event: &dyn EventView, scratch: &mut Scratch) {
+        self.begin(scratch);
         let mut seen: Vec<Seen<'_>> = emptied(std::mem::take(&mut scratch.seen));
         event.for_each(&mut |key, value| {
             if let Some(slot) = self.interned.slot(key) {
-                seen.push(Seen { slot, branch: matches!(key, Key::Branch(_)), value });
+                seen.push(Seen { slot, branch: matches!(key, Key::Branch(_)), value: Raw::Value(value) });
             }
         });
-        self.gates.run(&self.interned, event, &seen, &mut scratch.marks, &mut scratch.room);
-        scratch.open.clear();
-        scratch.open.resize(self.gate_count.div_ceil(64), 0);
-        for gate in &scratch.marks.fired {
-            if let Some(word) = scratch.open.get_mut(*gate as usize / 64) {
-                *word |= 1 << (gate % 64);
-            }
-        }
-        let known = scratch.lanes.get(scratch.open.as_slice()).cloned();
-        let lane = match known {
-            Some(lane) => Some(lane),
-            None => self.lane(&scratch.open).inspect(|lane| {
-                scratch.lanes.insert(scratch.open.as_slice().into(), Arc::clone(lane));
-            }),
-        };
-        match lane {
-            Some(lane) => lane.run(&self.interned, event, &seen, &mut scratch.marks, &mut scratch.room),
-            None => self.run_whole(event, &seen, scratch),
-        }
+        self.decide(&Texts::View(event), &seen, scratch);
         scratch.seen = emptied(seen);
     }
-    /// Too many kinds of events: one lane of all rules, gates asked afterwards.
-    fn run_whole(&self, event: &dyn EventView, seen: &[Seen<'_>], scratch: &mut Scratch) {
-        let whole = self.whole.get_or_init(|| {
-            let all: Vec<(u32, &Unit)> = (0u32..).zip(&self.units).collect();
-            Arc::new(Lane::new(&all, &self.interned))
-        });
-        whole.run(&self.interned, event, seen, &mut scratch.marks, &mut scratch.room);
-        let open = &scratch.open;
-        scratch.marks.fired.retain(|unit| self.units.get(*unit as usize).is_some_and(|u| is_open(open, u.gate)));
+    /// The same of values whose names were looked up before; `event` gives the texts for keywords.
+    pub fn run_slots<'e>(
+        &self,
+        values: impl Iterator<Item = (u32, ValueRef<'e>)>,
+        event: &'e dyn EventView,
+        scratch: &mut Scratch,
+    ) {
+        self.begin(scratch);
+        let mut seen: Vec<Seen<'_>> = emptied(std::mem::take(&mut scratch.seen));
+        seen.extend(values.map(|(slot, value)| Seen { slot, branch: false, value: Raw::Value(value) }));
+        self.decide(&Texts::View(event), &seen, scratch);
+        scratch.seen = emptied(seen);
     }
-    /// The lane for this set of open gates; `None` when there are too many already.
-    fn lane(&self, open: &[u64]) -> Option<Arc<Lane>> {
+    /// The same of a JSON line.
+    pub fn run_json(&self, line: &[u8], scratch: &mut Scratch) -> Result<(), JsonError> {
+        self.begin(scratch);
+        scratch.marks.fired.clear();
+        let mut seen: Vec<Seen<'_>> = emptied(std::mem::take(&mut scratch.seen));
+        let mut texts: Vec<Raw<'_>> = emptied(std::mem::take(&mut scratch.texts));
+        scratch.names.begin();
+        let Scratch { names, bits, .. } = scratch;
+        let mut intake =
+            Intake { interned: &self.interned, names, last: names::ROOT, seen: &mut seen, texts: &mut texts };
+        let read = json::read(line, bits, names::ROOT, &mut intake);
+        if read.is_ok() {
+            self.decide(&Texts::Raw(&texts), &seen, scratch);
+        }
+        scratch.seen = emptied(seen);
+        scratch.texts = emptied(texts);
+        read
+    }
+    fn decide(&self, texts: &Texts<'_, '_>, seen: &[Seen<'_>], scratch: &mut Scratch) {
+        let Scratch { kind, room, .. } = scratch;
+        kind.clear();
+        for value in seen {
+            if let Some(column) = self.first.of(value.slot) {
+                column.scan(&self.interned, value.value, value.branch, room, &mut |term| kind.push(term));
+            }
+        }
+        kind.sort_unstable();
+        kind.dedup();
+        let same = scratch.last.as_ref().is_some_and(|(known, _)| **known == *scratch.kind);
+        if !same {
+            let lane = self.lane(scratch);
+            scratch.last = Some((scratch.kind.as_slice().into(), lane));
+        }
+        if let Some((_, lane)) = &scratch.last {
+            lane.run(&self.interned, texts, seen, &mut scratch.marks, &mut scratch.room);
+        }
+    }
+    /// The lane for events of which these terms hold, from the thread's own memory if it has it.
+    fn lane(&self, scratch: &mut Scratch) -> Arc<Lane> {
+        let kind = scratch.kind.as_slice();
+        if let Some(lane) = scratch.lanes.get(kind) {
+            return Arc::clone(lane);
+        }
+        let lane = self.shared_lane(kind);
+        if scratch.lanes.len() < LANES_MAX {
+            scratch.lanes.insert(kind.into(), Arc::clone(&lane));
+        }
+        lane
+    }
+    fn shared_lane(&self, kind: &[u32]) -> Arc<Lane> {
         let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = lanes.get(open) {
-            return Some(Arc::clone(lane));
+        if let Some(lane) = lanes.get(kind) {
+            return Arc::clone(lane);
         }
-        if lanes.len() >= LANES_MAX {
-            return None;
-        }
+        let full = lanes.len() >= LANES_MAX;
         drop(lanes);
-        let members: Vec<(u32, &Unit)> = (0u32..).zip(&self.units).filter(|(_, u)| is_open(open, u.gate)).collect();
-        let lane = Arc::new(Lane::new(&members, &self.interned));
+        if full {
+            // Too many kinds of events: one lane of all rules.
+            return Arc::clone(self.whole.get_or_init(|| Arc::new(self.compiled(&|_| None))));
+        }
+        let first = |term: u32| self.interned.terms.get(term as usize).is_some_and(|t| t.first);
+        let known = |term: u32| first(term).then(|| kind.binary_search(&term).is_ok());
+        let lane = Arc::new(self.compiled(&known));
         let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(lanes.entry(open.into()).or_insert(lane)))
+        Arc::clone(lanes.entry(kind.into()).or_insert(lane))
     }
-}
-
-fn is_open(open: &[u64], gate: u32) -> bool {
-    open.get(gate as usize / 64).is_some_and(|word| word & (1 << (gate % 64)) != 0)
+    /// What is left of every rule once some terms are known.
+    fn compiled(&self, known: &dyn Fn(u32) -> Option<bool>) -> Lane {
+        let gates: Vec<Terms> = self.gates.iter().map(|g| program::simplified(g, known)).collect();
+        let mut left = Vec::new();
+        for (number, unit) in (0u32..).zip(&self.units) {
+            let terms = match gates.get(unit.gate as usize) {
+                None | Some(Terms::Const(false)) => continue,
+                Some(Terms::Const(true)) => program::simplified(&unit.terms, known),
+                Some(gate) => Terms::And(vec![gate.clone(), program::simplified(&unit.terms, known)]),
+            };
+            if !matches!(terms, Terms::Const(false)) {
+                left.push((number, terms));
+            }
+        }
+        Lane::new(&left, &self.interned)
+    }
 }
 
 /// The same memory, without its values and their lifetime.
-fn emptied<'b>(mut seen: Vec<Seen<'_>>) -> Vec<Seen<'b>> {
-    seen.clear();
-    seen.into_iter().map_while(|_| None).collect()
-}
-
-/// The first value, in the event's order, that makes one of a term's tests hold, and the test.
-pub(crate) fn witness(term: &Term, event: &dyn EventView) -> Option<(String, String)> {
-    let mut found: Option<(String, String)> = None;
-    let mut offer = |value: ValueRef<'_>, branch: bool| {
-        if found.is_some() {
-            return;
-        }
-        let holds = |t: &&Test| if branch { matches!(t, Test::Exists | Test::Valued) } else { t.holds(value) };
-        if let Some(test) = term.tests.iter().find(holds) {
-            let mut room = String::new();
-            found = Some((crate::atom::text_of(value, &mut room).to_owned(), test.to_string()));
-        }
-    };
-    if term.field.is_keyword() {
-        event.for_each_text(&mut |text| offer(ValueRef::Text(text), false));
-    } else {
-        event.for_each(&mut |key, value| {
-            if term.field.is_fed_by(key) {
-                offer(value, matches!(key, Key::Branch(_)));
-            }
-        });
-    }
-    found
+fn emptied<T, U>(mut values: Vec<T>) -> Vec<U> {
+    values.clear();
+    values.into_iter().map_while(|_| None).collect()
 }

@@ -12,6 +12,18 @@ pub(crate) enum Terms {
     Or(Vec<Terms>),
 }
 
+impl Terms {
+    /// Every term that stands in it.
+    pub fn each(&self, f: &mut dyn FnMut(u32)) {
+        match self {
+            Self::Const(_) => {}
+            Self::Term(t) => f(*t),
+            Self::Not(e) => e.each(f),
+            Self::And(l) | Self::Or(l) => l.iter().for_each(|e| e.each(f)),
+        }
+    }
+}
+
 /// The end: it matches.
 pub(crate) const ACCEPT: u32 = u32::MAX;
 /// The end: it does not.
@@ -51,6 +63,52 @@ pub(crate) fn emit(e: &Terms, yes: u32, no: u32, likelihood: &dyn Fn(u32) -> u32
             order.sort_by_key(|(c, _)| *c);
             order.into_iter().fold(no, |next, (_, e)| emit(e, yes, next, likelihood, steps))
         }
+    }
+}
+
+/// What is left of `e` once some terms are known; nothing is built where that decides it.
+pub(crate) fn simplified(e: &Terms, known: &dyn Fn(u32) -> Option<bool>) -> Terms {
+    if let Some(b) = decided(e, known) {
+        return Terms::Const(b);
+    }
+    let rest = |list: &[Terms]| -> Vec<Terms> {
+        list.iter().filter(|e| decided(e, known).is_none()).map(|e| simplified(e, known)).collect()
+    };
+    let one = |mut list: Vec<Terms>, many: fn(Vec<Terms>) -> Terms| match (list.len(), list.pop()) {
+        (1, Some(only)) => only,
+        (_, last) => {
+            list.extend(last);
+            many(list)
+        }
+    };
+    match e {
+        Terms::Const(_) | Terms::Term(_) => e.clone(),
+        Terms::Not(inner) => Terms::Not(Box::new(simplified(inner, known))),
+        Terms::And(list) => one(rest(list), Terms::And),
+        Terms::Or(list) => one(rest(list), Terms::Or),
+    }
+}
+
+/// What `e` comes to whatever the terms that are not known.
+fn decided(e: &Terms, known: &dyn Fn(u32) -> Option<bool>) -> Option<bool> {
+    // Of a list: `stop` if any member is; its opposite if all members are.
+    let list = |list: &[Terms], stop: bool| {
+        let mut all = true;
+        for e in list {
+            match decided(e, known) {
+                Some(b) if b == stop => return Some(stop),
+                Some(_) => {}
+                None => all = false,
+            }
+        }
+        all.then_some(!stop)
+    };
+    match e {
+        Terms::Const(b) => Some(*b),
+        Terms::Term(t) => known(*t),
+        Terms::Not(e) => decided(e, known).map(|b| !b),
+        Terms::And(l) => list(l, false),
+        Terms::Or(l) => list(l, true),
     }
 }
 
@@ -109,6 +167,18 @@ pub(crate) fn wakers(e: &Terms, likelihood: &dyn Fn(u32) -> u32) -> Option<Vec<u
 mod tests {
     use super::*;
     use Terms::{And, Not, Or, Term};
+
+    #[test]
+    fn what_is_known_is_left_out() {
+        let known = |t: u32| if t < 10 { Some(t % 2 == 1) } else { None };
+        let of = |e: Terms| format!("{:?}", simplified(&e, &known));
+        assert_eq!(of(And(vec![Term(1), Term(20)])), "Term(20)");
+        assert_eq!(of(And(vec![Term(20), Term(2)])), "Const(false)");
+        assert_eq!(of(Or(vec![Not(Box::new(Term(20))), Term(2), Term(21)])), "Or([Not(Term(20)), Term(21)])");
+        assert_eq!(of(Not(Box::new(And(vec![Term(1), Term(3)])))), "Const(false)");
+        assert_eq!(of(And(vec![])), "Const(true)");
+        assert_eq!(of(Or(vec![])), "Const(false)");
+    }
 
     #[test]
     fn wakers_are_necessary() {

@@ -4,16 +4,18 @@
 
 use std::net::IpAddr;
 
-use aho_corasick::automaton::OverlappingState;
-use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind, StartKind};
 use bongsu_event::ValueRef;
 use hashbrown::HashMap;
 use ipnet::IpNet;
 use regex::Regex;
 
+use super::grams::Grams;
 use super::required;
-use crate::atom::{Compare, Number, Test, address_of, text_of};
-use crate::pattern::{Pattern, Shape, fold_into};
+use super::trie::Trie;
+use crate::atom::{Compare, Number, Test, address_of, cut, text_of};
+use crate::json::{Raw, unescape};
+use crate::limits::MATCH_BYTES_MAX;
+use crate::pattern::{Pattern, Shape, fold, fold_into};
 
 /// Terms `[start, end)` of the pool.
 type Span = (u32, u32);
@@ -21,12 +23,13 @@ type Span = (u32, u32);
 /// Room that `scan` writes into, kept from value to value.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
+    plain: String,
     text: String,
     folded: String,
-    reversed: Vec<u8>,
     tries: Vec<u32>,
 }
 
+/// What a literal that was found means.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Hold(Span),
@@ -39,20 +42,16 @@ enum Closer {
     Regex(Regex),
 }
 
-/// Literals looked for in one text.
+/// Literals looked for in the folded text, each with its acts.
 #[derive(Debug, Default)]
 struct Literals {
-    exact: HashMap<Box<str>, Span>,
-    inside: Option<Automaton>,
-    front: Option<Automaton>,
-    back: Option<Automaton>,
-}
-
-#[derive(Debug)]
-struct Automaton {
-    matcher: AhoCorasick,
+    exact: HashMap<Box<str>, u32>,
+    /// One bit for each length of an exact literal, the last for all that are longer.
+    lengths: u64,
+    inside: Option<Grams>,
+    front: Option<Trie>,
+    back: Option<Trie>,
     acts: Vec<Vec<Act>>,
-    longest: usize,
 }
 
 /// The compiled tests.
@@ -61,8 +60,7 @@ pub(crate) struct Slot {
     pool: Vec<u32>,
     exists: Span,
     valued: Span,
-    folded: Literals,
-    cased: Literals,
+    literals: Literals,
     closers: Vec<(Closer, Span)>,
     always: Vec<u32>,
     nets: Vec<(bool, u8, HashMap<u128, Span>)>,
@@ -70,14 +68,15 @@ pub(crate) struct Slot {
     others: Vec<(Test, Span)>,
     needs_text: bool,
     needs_fold: bool,
+    needs_value: bool,
 }
 
 #[derive(Default)]
 struct Draft {
-    exact: HashMap<Box<str>, Span>,
-    inside: Vec<(String, Act)>,
-    front: Vec<(String, Act)>,
-    back: Vec<(String, Act)>,
+    exact: HashMap<String, Vec<Act>>,
+    inside: HashMap<String, Vec<Act>>,
+    front: HashMap<String, Vec<Act>>,
+    back: HashMap<String, Vec<Act>>,
 }
 
 impl Slot {
@@ -95,38 +94,39 @@ impl Slot {
             }
         }
         let mut this = Self::default();
-        let (mut folded, mut cased) = (Draft::default(), Draft::default());
+        let mut draft = Draft::default();
         for test in order {
             let span = this.span(terms.get(test).map(Vec::as_slice).unwrap_or_default());
-            this.add(test, span, &mut folded, &mut cased);
+            this.add(test, span, &mut draft);
         }
         for (_, bounds) in &mut this.numbers {
             bounds.sort_by(|a, b| a.0.order(b.0));
         }
         this.needs_fold =
-            !folded.is_empty() || this.closers.iter().any(|(c, _)| matches!(c, Closer::Glob { cased: false, .. }));
-        this.needs_text = this.needs_fold || !cased.is_empty() || !this.closers.is_empty();
-        this.folded = folded.build();
-        this.cased = cased.build();
+            !draft.is_empty() || this.closers.iter().any(|(c, _)| matches!(c, Closer::Glob { cased: false, .. }));
+        this.needs_text = this.needs_fold || !this.closers.is_empty();
+        this.needs_value =
+            this.needs_text || !this.nets.is_empty() || !this.numbers.is_empty() || !this.others.is_empty();
+        this.literals = draft.build();
         this
     }
     fn span(&mut self, terms: &[u32]) -> Span {
-        let start = u32::try_from(self.pool.len()).unwrap_or(u32::MAX);
+        let start = number(self.pool.len());
         self.pool.extend_from_slice(terms);
-        (start, u32::try_from(self.pool.len()).unwrap_or(u32::MAX))
+        (start, number(self.pool.len()))
     }
-    fn add(&mut self, test: &Test, span: Span, folded: &mut Draft, cased: &mut Draft) {
+    fn add(&mut self, test: &Test, span: Span, draft: &mut Draft) {
         match test {
             Test::Exists => self.exists = span,
             Test::Valued => self.valued = span,
-            Test::Text { pattern, cased: is_cased } => {
-                let draft = if *is_cased { cased } else { folded };
-                self.add_pattern(pattern, *is_cased, span, draft);
-            }
+            Test::Text { pattern, cased: false } => self.add_pattern(pattern, span, draft),
+            Test::Text { pattern, cased: true } => self.add_cased(pattern, span, draft),
             Test::Regex(e) => {
                 let closer = self.closer(Closer::Regex(e.regex.clone()), span);
                 match required::literals(e.source()) {
-                    Some(literals) => folded.inside.extend(literals.into_iter().map(|l| (l, Act::Try(closer)))),
+                    Some(literals) => {
+                        literals.into_iter().for_each(|l| push(&mut draft.inside, l, Act::Try(closer)));
+                    }
                     None => self.always.push(closer),
                 }
             }
@@ -144,24 +144,39 @@ impl Slot {
     }
     fn closer(&mut self, closer: Closer, span: Span) -> u32 {
         self.closers.push((closer, span));
-        u32::try_from(self.closers.len() - 1).unwrap_or(u32::MAX)
+        number(self.closers.len() - 1)
     }
-    fn add_pattern(&mut self, pattern: &Pattern, cased: bool, span: Span, draft: &mut Draft) {
+    fn add_pattern(&mut self, pattern: &Pattern, span: Span, draft: &mut Draft) {
+        let act = Act::Hold(span);
         match pattern.shape() {
-            Shape::Exact(t) => {
-                draft.exact.insert(t.into(), span);
-            }
-            Shape::Starts(t) => draft.front.push((t.to_owned(), Act::Hold(span))),
-            Shape::Ends(t) => draft.back.push((t.to_owned(), Act::Hold(span))),
-            Shape::Contains(t) => draft.inside.push((t.to_owned(), Act::Hold(span))),
+            Shape::Exact(t) => push(&mut draft.exact, t.to_owned(), act),
+            Shape::Starts(t) => push(&mut draft.front, t.to_owned(), act),
+            Shape::Ends(t) => push(&mut draft.back, t.to_owned(), act),
+            Shape::Contains(t) => push(&mut draft.inside, t.to_owned(), act),
             Shape::Anything => self.others.push((Test::Valued, span)),
             Shape::Glob => {
-                let closer = self.closer(Closer::Glob { pattern: pattern.clone(), cased }, span);
-                match pattern.longest() {
-                    Some(l) => draft.inside.push((l.to_owned(), Act::Try(closer))),
-                    None => self.always.push(closer),
-                }
+                let closer = self.closer(Closer::Glob { pattern: pattern.clone(), cased: false }, span);
+                self.add_glob(pattern, closer, draft);
             }
+        }
+    }
+    /// What holds with case holds without: found in the folded text, then compared as it is.
+    fn add_cased(&mut self, pattern: &Pattern, span: Span, draft: &mut Draft) {
+        let closer = self.closer(Closer::Glob { pattern: pattern.clone(), cased: true }, span);
+        let act = Act::Try(closer);
+        match pattern.shape() {
+            Shape::Exact(t) => push(&mut draft.exact, fold(t), act),
+            Shape::Starts(t) => push(&mut draft.front, fold(t), act),
+            Shape::Ends(t) => push(&mut draft.back, fold(t), act),
+            Shape::Contains(t) => push(&mut draft.inside, fold(t), act),
+            Shape::Anything => self.always.push(closer),
+            Shape::Glob => self.add_glob(&pattern.folded(), closer, draft),
+        }
+    }
+    fn add_glob(&mut self, folded: &Pattern, closer: u32, draft: &mut Draft) {
+        match folded.longest() {
+            Some(l) => push(&mut draft.inside, l.to_owned(), Act::Try(closer)),
+            None => self.always.push(closer),
         }
     }
     fn add_net(&mut self, net: IpNet, span: Span) {
@@ -180,15 +195,31 @@ impl Slot {
     }
 
     /// Report every term that holds of this value; `branch`: the field is a mapping, it is there and no more.
-    pub fn scan(&self, value: ValueRef<'_>, branch: bool, room: &mut Room, hit: &mut impl FnMut(u32)) {
+    #[inline]
+    pub fn scan(&self, value: Raw<'_>, branch: bool, room: &mut Room, hit: &mut impl FnMut(u32)) {
         self.hold(self.exists, hit);
         if branch {
             return self.hold(self.valued, hit);
         }
-        if matches!(value, ValueRef::Null) {
+        if matches!(value, Raw::Value(ValueRef::Null)) {
             return;
         }
         self.hold(self.valued, hit);
+        if !self.needs_value {
+            return;
+        }
+        let mut plain = std::mem::take(&mut room.plain);
+        let value = match (ready(value, &mut plain), value) {
+            // Dates read a number as one; all else reads its text.
+            (ValueRef::Text(t), Raw::Digits(_)) if !self.others.is_empty() => {
+                t.parse().map_or(ValueRef::Null, ValueRef::Int)
+            }
+            (value, _) => value,
+        };
+        self.scan_value(value, room, hit);
+        room.plain = plain;
+    }
+    fn scan_value(&self, value: ValueRef<'_>, room: &mut Room, hit: &mut impl FnMut(u32)) {
         if self.needs_text {
             self.scan_text(value, room, hit);
         }
@@ -204,39 +235,28 @@ impl Slot {
             }
         }
     }
+    #[inline]
     fn hold(&self, (start, end): Span, hit: &mut impl FnMut(u32)) {
         for term in self.pool.get(start as usize..end as usize).unwrap_or_default() {
             hit(*term);
         }
     }
     fn scan_text(&self, value: ValueRef<'_>, room: &mut Room, hit: &mut impl FnMut(u32)) {
-        let Room { text, folded, reversed, tries } = room;
+        let Room { text, folded, tries, .. } = room;
         let text = text_of(value, text);
         tries.clear();
         if self.needs_fold {
             folded.clear();
             fold_into(text, folded);
-        }
-        for (literals, text) in [(&self.folded, folded.as_str()), (&self.cased, text)] {
-            if let Some(span) = (!literals.exact.is_empty()).then(|| literals.exact.get(text)).flatten() {
-                self.hold(*span, hit);
-            }
-            if let Some(inside) = &literals.inside {
-                for found in inside.matcher.find_overlapping_iter(text) {
-                    self.act(inside, found.pattern().as_usize(), tries, hit);
-                }
-            }
-            if let Some(front) = &literals.front {
-                let head = text.as_bytes().get(..front.longest).unwrap_or(text.as_bytes());
-                self.scan_end(front, head, tries, hit);
-            }
-            if let Some(back) = &literals.back {
-                reversed.clear();
-                reversed.extend(text.bytes().rev().take(back.longest));
-                self.scan_end(back, reversed, tries, hit);
-            }
+            self.literals.find(folded, &mut |act| match act {
+                Act::Hold(span) => self.hold(span, hit),
+                Act::Try(closer) => tries.push(closer),
+            });
         }
         tries.extend_from_slice(&self.always);
+        if tries.is_empty() {
+            return;
+        }
         tries.sort_unstable();
         tries.dedup();
         for at in tries.iter() {
@@ -249,26 +269,6 @@ impl Slot {
                 if holds {
                     self.hold(*span, hit);
                 }
-            }
-        }
-    }
-    fn scan_end(&self, automaton: &Automaton, text: &[u8], tries: &mut Vec<u32>, hit: &mut impl FnMut(u32)) {
-        let input = Input::new(text).anchored(Anchored::Yes);
-        let mut state = OverlappingState::start();
-        while automaton.matcher.try_find_overlapping(input.clone(), &mut state).is_ok() {
-            let Some(found) = state.get_match() else { break };
-            // Even anchored, a state reports the literals that end in it, wherever they began.
-            if found.start() != 0 {
-                continue;
-            }
-            self.act(automaton, found.pattern().as_usize(), tries, hit);
-        }
-    }
-    fn act(&self, automaton: &Automaton, pattern: usize, tries: &mut Vec<u32>, hit: &mut impl FnMut(u32)) {
-        for act in automaton.acts.get(pattern).map(Vec::as_slice).unwrap_or_default() {
-            match act {
-                Act::Hold(span) => self.hold(*span, hit),
-                Act::Try(closer) => tries.push(*closer),
             }
         }
     }
@@ -312,43 +312,78 @@ fn bits_of(address: IpAddr) -> (bool, u128) {
     }
 }
 
+fn number(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// The value with its escapes taken away; `room` holds it where they were.
+#[inline]
+pub(crate) fn ready<'v>(value: Raw<'v>, room: &'v mut String) -> ValueRef<'v> {
+    match value {
+        Raw::Value(value) => value,
+        // Its text is the one that the number would be written with.
+        Raw::Digits(text) => ValueRef::Text(text),
+        Raw::Escaped(raw) => {
+            room.clear();
+            // No escape is longer than six bytes for one: what lies beyond is never compared.
+            unescape(cut(raw, MATCH_BYTES_MAX * 6), room);
+            ValueRef::Text(room)
+        }
+    }
+}
+
+fn push(map: &mut HashMap<String, Vec<Act>>, text: String, act: Act) {
+    map.entry(text).or_default().push(act);
+}
+
 impl Draft {
     fn is_empty(&self) -> bool {
         self.exact.is_empty() && self.inside.is_empty() && self.front.is_empty() && self.back.is_empty()
     }
     fn build(self) -> Literals {
-        let back = self.back.into_iter().map(|(t, act)| (t.bytes().rev().collect::<Vec<u8>>(), act));
-        Literals {
-            exact: self.exact,
-            inside: Automaton::new(
-                self.inside.into_iter().map(|(t, act)| (t.into_bytes(), act)),
-                StartKind::Unanchored,
-            ),
-            front: Automaton::new(self.front.into_iter().map(|(t, act)| (t.into_bytes(), act)), StartKind::Anchored),
-            back: Automaton::new(back, StartKind::Anchored),
+        let mut out = Literals::default();
+        for (text, acts) in self.exact {
+            out.lengths |= 1 << text.len().min(63);
+            let at = number(out.acts.len());
+            out.acts.push(acts);
+            out.exact.insert(text.into(), at);
         }
+        let mut listed = |map: HashMap<String, Vec<Act>>| -> Vec<(Vec<u8>, u32)> {
+            let one = |(text, acts): (String, Vec<Act>)| {
+                out.acts.push(acts);
+                (text.into_bytes(), number(out.acts.len() - 1))
+            };
+            map.into_iter().map(one).collect()
+        };
+        let (inside, front, back) = (listed(self.inside), listed(self.front), listed(self.back));
+        out.inside = Grams::new(inside);
+        out.front = Trie::new(front, false);
+        out.back = Trie::new(back, true);
+        out
     }
 }
 
-impl Automaton {
-    /// `None` where there is nothing to look for.
-    fn new(literals: impl Iterator<Item = (Vec<u8>, Act)>, start: StartKind) -> Option<Self> {
-        let mut texts: Vec<Vec<u8>> = Vec::new();
-        let mut acts: Vec<Vec<Act>> = Vec::new();
-        let mut known: HashMap<Vec<u8>, usize> = HashMap::new();
-        for (text, act) in literals {
-            let at = *known.entry(text).or_insert_with_key(|text| {
-                texts.push(text.clone());
-                acts.push(Vec::new());
-                acts.len() - 1
-            });
-            if let Some(list) = acts.get_mut(at) {
-                list.push(act);
+impl Literals {
+    #[inline]
+    fn find(&self, folded: &str, act: &mut impl FnMut(Act)) {
+        let mut found = |at: u32| {
+            for one in self.acts.get(at as usize).map(Vec::as_slice).unwrap_or_default() {
+                act(*one);
             }
+        };
+        if self.lengths >> folded.len().min(63) & 1 == 1
+            && let Some(at) = self.exact.get(folded)
+        {
+            found(*at);
         }
-        let longest = texts.iter().map(Vec::len).max()?;
-        // Building fails only beyond 2^31 states, which FILE_BYTES_MAX per rule file keeps far away.
-        let matcher = AhoCorasick::builder().match_kind(MatchKind::Standard).start_kind(start).build(&texts).ok()?;
-        Some(Self { matcher, acts, longest })
+        if let Some(front) = &self.front {
+            front.walk(folded.as_bytes(), &mut found);
+        }
+        if let Some(back) = &self.back {
+            back.walk(folded.as_bytes(), &mut found);
+        }
+        if let Some(inside) = &self.inside {
+            inside.scan(folded.as_bytes(), &mut found);
+        }
     }
 }

@@ -1,0 +1,136 @@
+//! One run, Bongsu beside rsigma, repetition by repetition.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+use bongsu_sigma::{LoadOptions, RuleSet, RuleSource};
+
+use crate::peer::{self, Counts, Reader, Routed};
+use crate::usage::{spread, timed};
+use crate::{Arguments, events, rules};
+
+/// Rules whose counts differ from rsigma's, each for a reason that `docs/sigma.md` gives.
+const EXPECTED: &str = include_str!("../differences.txt");
+
+fn expected() -> BTreeSet<&'static str> {
+    let lines = EXPECTED.lines().map(|l| l.split('#').next().unwrap_or("").trim());
+    lines.filter(|l| !l.is_empty()).collect()
+}
+
+/// Bongsu over lines: detections with everything that held, as an alert needs them.
+pub fn bongsu(set: &RuleSet, lines: &[String], counts: &mut [u64]) {
+    let mut scratch = set.scratch();
+    for line in lines {
+        for detection in set.detect_json(line.as_bytes(), &mut scratch).unwrap_or_default() {
+            if let Some(count) = counts.get_mut(detection.rule.0 as usize) {
+                *count += 1;
+            }
+        }
+    }
+}
+
+struct Loaded {
+    set: RuleSet,
+    peer: peer::Rules,
+}
+
+fn load(sources: &[RuleSource], options: &LoadOptions) -> Loaded {
+    let (seconds, (set, errors)) = timed(|| RuleSet::load_with(sources, options));
+    println!("bongsu: {} rules, {} refused, loaded in {seconds:.2} CPU s", set.rules().len(), errors.len());
+    let (seconds, (peer, refused)) = timed(|| peer::Rules::read(sources));
+    println!("rsigma: {refused} files refused, read in {seconds:.2} CPU s");
+    Loaded { set, peer }
+}
+
+/// Counts that differ, by rule: ours, the peer's, title.
+fn differences(set: &RuleSet, ours: &[u64], peer: &Counts) -> Vec<(String, u64, u64, String)> {
+    let each = set.rules().iter().zip(ours).filter_map(|(rule, ours)| {
+        let theirs = peer.get(&rule.id).copied().unwrap_or(0);
+        (*ours != theirs).then(|| (rule.id.clone(), *ours, theirs, rule.title.clone()))
+    });
+    each.collect()
+}
+
+fn judge(what: &str, set: &RuleSet, ours: &[u64], peer: &Counts) -> bool {
+    let known = expected();
+    let found = differences(set, ours, peer);
+    let (sum, theirs) = (ours.iter().sum::<u64>(), peer.values().sum::<u64>());
+    println!("{what}: {sum} detections, rsigma {theirs}; {} rules differ", found.len());
+    let mut fine = true;
+    for (id, a, b, title) in found {
+        let explained = known.contains(id.as_str());
+        fine &= explained;
+        println!("  {id} {a} {b} {title}{}", if explained { " (explained in docs/sigma.md)" } else { "" });
+    }
+    fine
+}
+
+/// The whole comparison.
+pub fn run(given: &Arguments) -> Result<()> {
+    let sources = rules::read(&given.rules)?;
+    let Loaded { set, peer } = load(&sources, &LoadOptions::default());
+    let lines = events::read(&given.events)?;
+    let mut routed = Routed::new(&peer, false);
+    let routes = routed.routes(&set, &lines)?;
+    let mut bloomed = Routed::new(&peer, true);
+    let bloom_routes = bloomed.routes(&set, &lines)?;
+    let (whole, refused) = peer.whole();
+    println!("rsigma: {refused} rules refused, {} engines for routing", routed.len());
+
+    // Which of its configurations is the fastest is found on the recording itself.
+    let mut fastest = (f64::MAX, Reader::Serde, false);
+    for reader in [Reader::Serde, Reader::Sonic] {
+        for bloom in [false, true] {
+            let (engines, routes) = if bloom { (&bloomed, &bloom_routes) } else { (&routed, &routes) };
+            let (seconds, ()) = timed(|| engines.run(&lines, routes, reader, &mut Counts::new()));
+            println!("rsigma routed, {reader:?}, bloom {bloom}: {:.1} µs an event", seconds * 1e6 / lines.len() as f64);
+            if seconds < fastest.0 {
+                fastest = (seconds, reader, bloom);
+            }
+        }
+    }
+    let (_, reader, bloom) = fastest;
+    let (engines, routes) = if bloom { (&bloomed, &bloom_routes) } else { (&routed, &routes) };
+
+    let repetitions = given.count.div_ceil(lines.len()).max(5);
+    let (mut ours, mut theirs, mut all) = (vec![0u64; set.rules().len()], Counts::new(), Counts::new());
+    let (mut done, mut mine, mut routed_ratios, mut default_ratios) = (0usize, 0.0, Vec::new(), Vec::new());
+    println!("repetition  events  bongsu µs  rsigma routed µs  ratio  rsigma default µs  ratio");
+    for n in 0..repetitions {
+        let mut batch = events::repetition(&lines, n, given.seed);
+        batch.truncate(given.count.max(lines.len() * 5) - done);
+        let each = 1e6 / batch.len() as f64;
+        // A set that has seen nothing: what it compiles on the way is part of the time, in every repetition.
+        let (set_n, _) = RuleSet::load_with(&sources, &LoadOptions::default());
+        let (a, ()) = timed(|| bongsu(&set_n, &batch, &mut ours));
+        let (b, ()) = timed(|| engines.run(&batch, routes, reader, &mut theirs));
+        let c = (n < given.default_repetitions).then(|| timed(|| peer::run(&whole, &batch, reader, &mut all)).0);
+        routed_ratios.push(b / a);
+        default_ratios.extend(c.map(|c| c / a));
+        (done, mine) = (done + batch.len(), mine + a);
+        let default = c.map_or(String::new(), |c| format!("{:>17.1}  {:>5.1}", c * each, c / a));
+        println!("{n:>10}  {:>6}  {:>9.2}  {:>16.2}  {:>5.1}  {default}", batch.len(), a * each, b * each, b / a);
+    }
+    println!("bongsu: {done} events, {:.2} CPU µs an event, JSON reading and lanes included", mine * 1e6 / done as f64);
+    for (name, ratios) in [("fastest", routed_ratios), ("default", default_ratios)] {
+        let pairs = ratios.len();
+        let (median, least, most) = spread(ratios);
+        println!("against rsigma's {name}: {median:.1} times fewer CPU seconds ({least:.1} to {most:.1}, {pairs} pairs)");
+    }
+    if judge("detections", &set, &ours, &theirs) { Ok(()) } else { bail!("detections differ") }
+}
+
+/// The language alone: every rule against every event whatever its log source, counts beside rsigma's.
+pub fn open(given: &Arguments) -> Result<()> {
+    let sources = rules::read(&given.rules)?;
+    let options = LoadOptions { ignore_logsource: true, ..LoadOptions::default() };
+    let Loaded { set, peer } = load(&sources, &options);
+    let lines = events::read(&given.events)?;
+    let (whole, _) = peer.whole();
+    let (mut ours, mut theirs) = (vec![0u64; set.rules().len()], Counts::new());
+    let (a, ()) = timed(|| bongsu(&set, &lines, &mut ours));
+    let (b, ()) = timed(|| peer::run(&whole, &lines, Reader::Serde, &mut theirs));
+    let each = 1e6 / lines.len() as f64;
+    println!("every rule on every event: bongsu {:.1} µs, rsigma {:.1} µs an event", a * each, b * each);
+    if judge("detections", &set, &ours, &theirs) { Ok(()) } else { bail!("detections differ") }
+}

@@ -1,0 +1,143 @@
+//! Names of JSON events, met once and remembered with the number a rule knows them by.
+//!
+//! Invariant: what is remembered depends on the plan and the name alone; forgetting it changes nothing but time.
+
+use std::hash::{BuildHasher, Hash as _, Hasher as _};
+
+use bongsu_event::ValueRef;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::Interned;
+use super::lane::Seen;
+use crate::json::{Raw, Sink, unescape};
+use crate::limits::NAMES_KEPT_MAX;
+use crate::view::{self, Key};
+
+const NONE: u32 = u32::MAX;
+/// The place above the names of an event.
+pub(super) const ROOT: u32 = 0;
+
+#[derive(Debug)]
+struct Name {
+    parent: u32,
+    key: Box<str>,
+    /// Joined by dots.
+    path: Box<str>,
+    slot: u32,
+    /// The number of the short name that Windows events have.
+    short: u32,
+    /// The name that came after this one the last time: events of one shape name their values in one order.
+    next: u32,
+}
+
+/// The names met.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    all: Vec<Name>,
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Names {
+    /// Room for one more event; nothing is forgotten while an event is read.
+    pub fn begin(&mut self) {
+        if self.all.len() > NAMES_KEPT_MAX {
+            *self = Self::default();
+        }
+        if self.all.is_empty() {
+            let (key, path) = (Box::default(), Box::default());
+            self.all.push(Name { parent: NONE, key, path, slot: NONE, short: NONE, next: NONE });
+        }
+    }
+    fn is(&self, name: u32, parent: u32, key: &str) -> bool {
+        self.all.get(name as usize).is_some_and(|n| n.parent == parent && *n.key == *key)
+    }
+    fn hash(&self, parent: u32, key: &str) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        parent.hash(&mut hasher);
+        key.hash(&mut hasher);
+        hasher.finish()
+    }
+    fn find(&mut self, parent: u32, key: &str, escaped: bool, interned: &Interned) -> u32 {
+        let hash = self.hash(parent, key);
+        if let Some(known) = self.places.find(hash, |name| self.is(*name, parent, key)) {
+            return *known;
+        }
+        self.add(parent, key, escaped, hash, interned)
+    }
+    fn add(&mut self, parent: u32, key: &str, escaped: bool, hash: u64, interned: &Interned) -> u32 {
+        let above = self.all.get(parent as usize).map_or("", |n| &n.path);
+        let mut path = if parent == ROOT { String::new() } else { format!("{above}.") };
+        if escaped {
+            unescape(key, &mut path);
+        } else {
+            path.push_str(key);
+        }
+        let slot_of = |path: &str| interned.slot(Key::Name(path)).unwrap_or(NONE);
+        let mut room = String::new();
+        let short = if view::short_name(&path, &mut room) { slot_of(&room) } else { NONE };
+        let slot = slot_of(&path);
+        let at = u32::try_from(self.all.len()).unwrap_or(NONE);
+        self.all.push(Name { parent, key: key.into(), path: path.into(), slot, short, next: NONE });
+        let (all, hasher) = (&self.all, &self.hasher);
+        self.places.insert_unique(hash, at, |name| {
+            let mut h = hasher.build_hasher();
+            if let Some(n) = all.get(*name as usize) {
+                n.parent.hash(&mut h);
+                n.key.hash(&mut h);
+            }
+            h.finish()
+        });
+        at
+    }
+}
+
+/// Takes in what a line tells, as far as rules ask for it.
+#[derive(Debug)]
+pub(super) struct Intake<'a, 'p> {
+    pub interned: &'p Interned,
+    pub names: &'p mut Names,
+    pub last: u32,
+    pub seen: &'p mut Vec<Seen<'a>>,
+    /// Every text, for keywords.
+    pub texts: &'p mut Vec<Raw<'a>>,
+}
+
+impl<'a> Sink<'a> for Intake<'a, '_> {
+    type Name = u32;
+    #[inline]
+    fn name(&mut self, parent: u32, key: &'a str, escaped: bool) -> u32 {
+        let guess = self.names.all.get(self.last as usize).map_or(NONE, |n| n.next);
+        let name = if self.names.is(guess, parent, key) {
+            guess
+        } else {
+            let found = self.names.find(parent, key, escaped, self.interned);
+            if let Some(last) = self.names.all.get_mut(self.last as usize) {
+                last.next = found;
+            }
+            found
+        };
+        self.last = name;
+        name
+    }
+    #[inline]
+    fn branch(&mut self, name: u32) {
+        let slot = self.names.all.get(name as usize).map_or(NONE, |n| n.slot);
+        if slot != NONE {
+            self.seen.push(Seen { slot, branch: true, value: Raw::Value(ValueRef::Null) });
+        }
+    }
+    #[inline]
+    fn leaf(&mut self, name: u32, value: Raw<'a>) {
+        if let Some(n) = self.names.all.get(name as usize) {
+            for slot in [n.slot, n.short] {
+                if slot != NONE {
+                    self.seen.push(Seen { slot, branch: false, value });
+                }
+            }
+        }
+        if matches!(value, Raw::Escaped(_) | Raw::Value(ValueRef::Text(_))) {
+            self.texts.push(value);
+        }
+    }
+}
