@@ -16,6 +16,20 @@ pub(crate) enum Condition {
     Or(Vec<Condition>),
 }
 
+impl Condition {
+    /// Without these selections, which count neither way; `None`: nothing is left.
+    pub fn without(self, gone: &[usize]) -> Option<Self> {
+        let rest = |list: Vec<Self>| -> Vec<Self> { list.into_iter().filter_map(|c| c.without(gone)).collect() };
+        match self {
+            Self::Const(_) => Some(self),
+            Self::Selection(at) => (!gone.contains(&at)).then_some(self),
+            Self::Not(c) => c.without(gone).map(|c| Self::Not(Box::new(c))),
+            Self::And(list) => Some(rest(list)).filter(|l| !l.is_empty()).map(|l| join(l, Self::And)),
+            Self::Or(list) => Some(rest(list)).filter(|l| !l.is_empty()).map(|l| join(l, Self::Or)),
+        }
+    }
+}
+
 /// Read a condition or a list of conditions, any of which may hold.
 pub(crate) fn read(node: &Node, names: &[&str]) -> Result<Condition, String> {
     let list = node.as_list();

@@ -375,7 +375,10 @@ impl Prepared {
                 let text = texts?.join(" ");
                 Some((hash(&fold(&text)), Some(cut(&text, GROUP_VALUE_BYTES_MAX).to_owned())))
             }
-            CorrelationKind::ValueSum | CorrelationKind::ValueAvg | CorrelationKind::ValuePercentile(_) => {
+            CorrelationKind::ValueSum
+            | CorrelationKind::ValueAvg
+            | CorrelationKind::ValueMedian
+            | CorrelationKind::ValuePercentile(_) => {
                 let text = view::first_text(event, self.field.first()?)?;
                 Some((Number::of(ValueRef::Text(&text))?.as_f64().to_bits(), None))
             }

@@ -33,8 +33,10 @@ mod logsource;
 mod matcher;
 mod modifier;
 mod naive;
+mod names;
 mod node;
 mod pattern;
+mod pipeline;
 mod plan;
 mod read;
 mod rule;
@@ -46,6 +48,7 @@ mod window;
 pub use correlate::{CorrelationHit, Correlator, Counters, SnapshotError};
 pub use json::{JsonError, JsonLine};
 pub use node::Node;
+pub use pipeline::Pipeline;
 pub use rule::{
     Aliases, Body, Bound, Case, CaseInput, CaseLine, Correlation, CorrelationKind, Filter, Fire, Logsource, Matcher,
     Playbook, Rule,

@@ -14,6 +14,10 @@ pub const CONDITION_BYTES_MAX: usize = 8 * 1024;
 pub const CONDITION_DEPTH_MAX: usize = 64;
 /// Most terms of one rule once `1 of` and lists are written out.
 pub const RULE_TERMS_MAX: usize = 100_000;
+/// Most transformations of one pipeline, those nested in others counted.
+pub const PIPELINE_STEPS_MAX: usize = 1_000;
+/// Deepest nesting of `nest` in a pipeline.
+pub const PIPELINE_DEPTH_MAX: usize = 8;
 /// Most modifiers on one field.
 pub const MODIFIERS_MAX: usize = 8;
 /// Most values that one value may become (`windash`, `base64offset`, placeholders).

@@ -10,13 +10,16 @@ use crate::modifier::Placeholders;
 use crate::node::{self, Node};
 use crate::read::{self, Place};
 use crate::rule::{Body, Rule};
-use crate::{LoadError, LoadOptions, RuleSource};
+use crate::{LoadError, LoadOptions, Pipeline, RuleSource, pipeline};
 
 /// Every rule that can be used, in order, and every error.
 pub(crate) fn rules(sources: &[RuleSource], options: &LoadOptions) -> (Vec<Arc<Rule>>, Vec<LoadError>) {
     let (mut rules, mut errors) = (Vec::new(), Vec::new());
+    let mut pipelines = options.pipelines.clone();
+    pipelines.sort_by_key(|p| p.priority);
+    let with = With { fill: &options.placeholders, pipelines: &pipelines };
     for source in sources {
-        file(source, &options.placeholders, &mut rules, &mut errors);
+        file(source, with, &mut rules, &mut errors);
     }
     refuse_doubles(&mut rules, &mut errors);
     while refuse_unresolved(&mut rules, &mut errors) {}
@@ -25,7 +28,23 @@ pub(crate) fn rules(sources: &[RuleSource], options: &LoadOptions) -> (Vec<Arc<R
     (rules.into_iter().map(Arc::new).collect(), errors)
 }
 
-fn file(source: &RuleSource, fill: &Placeholders, rules: &mut Vec<Rule>, errors: &mut Vec<LoadError>) {
+/// What rules are read with.
+#[derive(Clone, Copy)]
+struct With<'w> {
+    fill: &'w Placeholders,
+    pipelines: &'w [Pipeline],
+}
+
+impl With<'_> {
+    fn rule(self, node: &Node, place: Place<'_>) -> Result<Rule, String> {
+        if self.pipelines.is_empty() {
+            return read::rule(node, place, self.fill);
+        }
+        read::rule(&pipeline::applied(node.clone(), self.pipelines)?, place, self.fill)
+    }
+}
+
+fn file(source: &RuleSource, with: With<'_>, rules: &mut Vec<Rule>, errors: &mut Vec<LoadError>) {
     let mut fail = |line: usize, rule: Option<String>, reason: String| {
         errors.push(LoadError { file: source.name.clone(), line, rule, reason });
     };
@@ -55,7 +74,7 @@ fn file(source: &RuleSource, fill: &Placeholders, rules: &mut Vec<Rule>, errors:
             _ => merged(global.as_ref(), node),
         };
         let place = Place { file: &source.name, line: doc.line, text: doc.text };
-        match read::rule(&node, place, fill) {
+        match with.rule(&node, place) {
             Ok(rule) => rules.push(rule),
             Err(reason) => fail(place.line_of(&reason), node.get("id").and_then(Node::scalar), reason),
         }

@@ -11,6 +11,7 @@ use crate::atom::Test;
 use crate::condition::{self, Condition};
 use crate::limits::{FIELD_NAME_BYTES_MAX, RULE_TERMS_MAX};
 use crate::modifier::{self, Placeholders};
+use crate::pipeline::{ALL_OF, ANY_OF, GONE};
 use crate::view::{Key, Meta};
 
 /// A field as a rule names it, and what it stands for in an event.
@@ -124,7 +125,7 @@ impl Matcher {
         let map = node.as_map().ok_or("`detection` must be a mapping of selections and a condition")?;
         let mut condition = None;
         let mut selections: Vec<(Arc<str>, Expr)> = Vec::new();
-        let mut unfilled = Vec::new();
+        let (mut unfilled, mut gone) = (Vec::new(), Vec::new());
         for (name, value) in map {
             match name.as_str() {
                 "condition" => condition = Some(value),
@@ -133,13 +134,19 @@ impl Matcher {
                 _ => {
                     let expr = selection(value, placeholders, &mut unfilled)
                         .map_err(|e| format!("selection `{name}`: {e}"))?;
+                    if value.get(GONE).is_some() {
+                        gone.push(selections.len());
+                    }
                     selections.push((name.as_str().into(), expr));
                 }
             }
         }
         let names: Vec<&str> = selections.iter().map(|(n, _)| &**n).collect();
         let condition = condition.ok_or("`detection` has no `condition`: say how the selections are joined")?;
-        let condition = condition::read(condition, &names)?;
+        let mut condition = condition::read(condition, &names)?;
+        if !gone.is_empty() {
+            condition = condition.without(&gone).ok_or("nothing is left of the rule after its pipelines")?;
+        }
         let this = Self { selections, condition, unfilled };
         let size = this.size(&this.condition);
         if size > RULE_TERMS_MAX {
@@ -178,9 +185,21 @@ impl Matcher {
 pub(crate) fn selection(node: &Node, fill: &Placeholders, unfilled: &mut Vec<String>) -> Result<Expr, String> {
     match node {
         Node::Map(map) => {
-            let all: Result<Vec<_>, String> =
-                map.iter().map(|(key, v)| modifier::read(key, v, fill, unfilled)).collect();
-            Ok(Expr::and(all?))
+            let mut all = Vec::with_capacity(map.len());
+            for (key, value) in map {
+                match key.as_str() {
+                    // Groups that pipelines make.
+                    ANY_OF => all.push(selection(value, fill, unfilled)?),
+                    ALL_OF => {
+                        for part in value.as_list() {
+                            all.push(selection(part, fill, unfilled)?);
+                        }
+                    }
+                    GONE => {}
+                    key => all.push(modifier::read(key, value, fill, unfilled)?),
+                }
+            }
+            Ok(Expr::and(all))
         }
         Node::List(list) if list.iter().all(|n| !matches!(n, Node::Map(_) | Node::List(_))) => {
             modifier::read("", node, fill, unfilled)

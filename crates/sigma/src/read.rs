@@ -239,6 +239,7 @@ fn kind(node: &Node, condition: Option<&Node>) -> Result<CorrelationKind, String
         "temporal_ordered" | "ordered_temporal" => CorrelationKind::TemporalOrdered,
         "value_sum" => CorrelationKind::ValueSum,
         "value_avg" => CorrelationKind::ValueAvg,
+        "value_median" => CorrelationKind::ValueMedian,
         "value_percentile" => {
             let rank = condition.and_then(|c| c.get("percentile")).and_then(number).unwrap_or(50.0);
             if !(0.0..=100.0).contains(&rank) {

@@ -119,6 +119,8 @@ pub enum CorrelationKind {
     ValueSum,
     /// Mean of a field.
     ValueAvg,
+    /// Median of a field; of an even number of values the mean of the two in the middle.
+    ValueMedian,
     /// Percentile of a field, the rank from 0 to 100.
     ValuePercentile(f64),
 }

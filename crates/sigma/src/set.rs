@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use crate::matcher::{Expr, FieldName, Matcher};
 use crate::plan::{self, Plan};
 use crate::rule::{Body, Logsource, Rule};
-use crate::{CorrelationHit, EventView, JsonError, JsonLine, explain, load, logsource, naive, view};
+use crate::{CorrelationHit, EventView, JsonError, JsonLine, Pipeline, explain, load, logsource, naive, view};
 
 /// A rule's place in its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +47,8 @@ pub struct LoadOptions {
     pub disabled: BTreeSet<String>,
     /// Values for `%placeholders%`, by name.
     pub placeholders: BTreeMap<String, Vec<String>>,
+    /// Pipelines that every rule goes through, the least priority first.
+    pub pipelines: Vec<Pipeline>,
     /// Match every rule against every event, whatever its logsource says.
     pub ignore_logsource: bool,
 }

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 use crate::atom::text_of;
 use crate::limits::JSON_DEPTH_MAX;
 use crate::matcher::FieldName;
+use crate::names;
 
 macro_rules! metas {
     ($($variant:ident $name:literal $doc:literal)*) => {
@@ -171,11 +172,11 @@ fn transport_name(t: Transport) -> &'static str {
 impl EventView for Json {
     fn for_each<'e>(&'e self, f: &mut dyn FnMut(Key<'_>, ValueRef<'e>)) {
         if let Json::Object(map) = self {
-            let (mut path, mut short) = (String::new(), String::new());
+            let mut path = String::new();
             for (name, value) in map {
                 path.clear();
                 path.push_str(name);
-                walk(value, &mut path, &mut short, JSON_DEPTH_MAX, f);
+                walk(value, &mut path, JSON_DEPTH_MAX, f);
             }
         }
     }
@@ -193,13 +194,7 @@ fn texts<'e>(value: &'e Json, depth: usize, f: &mut dyn FnMut(&'e str)) {
     }
 }
 
-fn walk<'e>(
-    value: &'e Json,
-    path: &mut String,
-    short: &mut String,
-    depth: usize,
-    f: &mut dyn FnMut(Key<'_>, ValueRef<'e>),
-) {
+fn walk<'e>(value: &'e Json, path: &mut String, depth: usize, f: &mut dyn FnMut(Key<'_>, ValueRef<'e>)) {
     let leaf = match value {
         Json::Object(map) if !map.is_empty() && depth > 0 => {
             f(Key::Branch(path), ValueRef::Null);
@@ -207,13 +202,13 @@ fn walk<'e>(
             for (name, inner) in map {
                 path.push('.');
                 path.push_str(name);
-                walk(inner, path, short, depth - 1, f);
+                walk(inner, path, depth - 1, f);
                 path.truncate(end);
             }
             return;
         }
         Json::Array(list) if !list.is_empty() && depth > 0 => {
-            list.iter().for_each(|v| walk(v, path, short, depth - 1, f));
+            list.iter().for_each(|v| walk(v, path, depth - 1, f));
             return;
         }
         Json::Object(_) | Json::Array(_) | Json::Null => ValueRef::Null,
@@ -222,39 +217,7 @@ fn walk<'e>(
         Json::String(t) => ValueRef::Text(t),
     };
     f(Key::Name(path), leaf);
-    if short_name(path, short) {
-        f(Key::Name(short), leaf);
-    }
-}
-
-/// The name that Sigma gives a value of a nested Windows event (EVTX as JSON, Winlogbeat), if this is one.
-pub(crate) fn short_name(path: &str, out: &mut String) -> bool {
-    out.clear();
-    let event = path.strip_prefix("Event.").unwrap_or(path);
-    if let Some(rest) = event.strip_prefix("EventData.") {
-        // The specification: as the log has them, without their spaces.
-        out.extend(rest.strip_suffix(".#text").unwrap_or(rest).chars().filter(|c| *c != ' '));
-    } else if let Some(rest) = event.strip_prefix("System.") {
-        match rest.split_once(".#attributes.") {
-            Some((tag, attribute)) => {
-                out.push_str(tag);
-                out.push('_');
-                out.push_str(attribute);
-            }
-            None => out.push_str(rest.strip_suffix(".#text").unwrap_or(rest)),
-        }
-    } else if let Some(rest) = event.strip_prefix("UserData.") {
-        out.extend(rest.split_once('.').map_or(rest, |(_, name)| name).chars().filter(|c| *c != ' '));
-    } else if let Some(rest) = path.strip_prefix("winlog.") {
-        out.push_str(match rest {
-            "channel" => "Channel",
-            "event_id" => "EventID",
-            "provider_name" => "Provider_Name",
-            "computer_name" => "Computer",
-            rest => rest.strip_prefix("event_data.").unwrap_or(""),
-        });
-    }
-    !out.is_empty()
+    names::others(path, &mut |name| f(Key::Name(name), leaf));
 }
 
 /// The first value of a field as text, and how a group-by or a sentence shows it.

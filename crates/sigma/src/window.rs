@@ -208,12 +208,20 @@ impl Window {
             CorrelationKind::ValueSum => self.sum,
             CorrelationKind::ValueAvg => self.sum / self.entries.len().max(1) as f64,
             CorrelationKind::ValuePercentile(rank) => self.percentile(rank),
+            CorrelationKind::ValueMedian => self.median(),
             CorrelationKind::Temporal => return self.together(terms),
             CorrelationKind::TemporalOrdered => {
                 return (terms.bases as f64, self.in_order(terms.bases));
             }
         };
         (count, within(count, &terms.bounds))
+    }
+    fn median(&self) -> f64 {
+        let mut values: Vec<f64> = self.entries.iter().map(|e| finite(e.value)).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        let upper = values.get(values.len() / 2).copied().unwrap_or(0.0);
+        let lower = values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(0.0);
+        f64::midpoint(lower, upper)
     }
     /// The nearest-rank percentile.
     fn percentile(&self, rank: f64) -> f64 {

@@ -66,6 +66,7 @@ fn correlation(body: &RuleBody) -> Option<String> {
         CorrelationKind::TemporalOrdered => "temporal_ordered",
         CorrelationKind::ValueSum => "value_sum",
         CorrelationKind::ValueAvg => "value_avg",
+        CorrelationKind::ValueMedian => "value_median",
         CorrelationKind::ValuePercentile(_) => "value_percentile",
     };
     Some(name.to_owned())

@@ -5,13 +5,14 @@
 use bongsu_event::ValueRef;
 
 use super::{Bits, JsonError, Raw, Sink, read, unescape};
-use crate::view::{self, EventView, Key};
+use crate::names;
+use crate::view::{EventView, Key};
 
 /// A JSON line, read whole.
 #[derive(Debug, Default)]
 pub struct JsonLine {
-    /// Names joined by dots, and the short names of Windows events.
-    paths: Vec<(String, Option<String>)>,
+    /// Names joined by dots, each with those that Sigma has for it.
+    paths: Vec<(String, Vec<String>)>,
     values: Vec<(usize, Value)>,
 }
 
@@ -46,9 +47,9 @@ impl<'a> Sink<'a> for JsonLine {
         } else {
             path.push_str(key);
         }
-        let mut short = String::new();
-        let short = view::short_name(&path, &mut short).then_some(short);
-        self.paths.push((path, short));
+        let mut others = Vec::new();
+        names::others(&path, &mut |other| others.push(other.to_owned()));
+        self.paths.push((path, others));
         Some(self.paths.len() - 1)
     }
     fn branch(&mut self, name: Self::Name) {
@@ -75,7 +76,7 @@ impl<'a> Sink<'a> for JsonLine {
 impl EventView for JsonLine {
     fn for_each<'e>(&'e self, f: &mut dyn FnMut(Key<'_>, ValueRef<'e>)) {
         for (name, value) in &self.values {
-            let Some((path, short)) = self.paths.get(*name) else { continue };
+            let Some((path, others)) = self.paths.get(*name) else { continue };
             let value = match value {
                 Value::Branch => {
                     f(Key::Branch(path), ValueRef::Null);
@@ -88,8 +89,8 @@ impl EventView for JsonLine {
                 Value::Text(t) => ValueRef::Text(t),
             };
             f(Key::Name(path), value);
-            if let Some(short) = short {
-                f(Key::Name(short), value);
+            for other in others {
+                f(Key::Name(other), value);
             }
         }
     }

@@ -5,7 +5,11 @@
 //! steps of an automaton do, and the cost hardly depends on how many literals there are. If all literals are long,
 //! several neighbouring windows of each stand in the bitmap, and only every second or fourth place is looked at.
 //!
-//! Invariant: `scan` reports exactly the literals that the text holds, some perhaps several times.
+//! The bitmap knows no case, and of each literal windows are preferred that JSON never writes with a backslash: so
+//! `may_hold` can ask it of a long text as the line has it, before anything is copied.
+//!
+//! Invariant: `scan` reports exactly the literals that the folded text holds, some perhaps several times; `may_hold` is
+//! true of every ASCII text that holds one when folded.
 
 use hashbrown::HashMap;
 
@@ -43,6 +47,8 @@ pub(super) struct Grams {
     single: Vec<(u8, Id)>,
     /// Literals of no length stand in every text.
     empty: Vec<Id>,
+    /// No window holds what JSON may write with a backslash.
+    plain: bool,
 }
 
 /// Windows of literals of four bytes and more.
@@ -68,8 +74,21 @@ fn mix(gram: u32) -> u32 {
     gram.wrapping_mul(0x9e37_79b1)
 }
 
+/// Four bytes without case: what differs from a letter by case alone, and a little more, is one.
+#[inline]
 fn gram_at(text: &[u8], at: usize) -> Option<u32> {
-    text.get(at..)?.first_chunk::<GRAM>().map(|g| u32::from_le_bytes(*g))
+    text.get(at..)?.first_chunk::<GRAM>().map(|g| u32::from_le_bytes(*g) | 0x2020_2020)
+}
+
+/// The same of two bytes.
+#[inline]
+fn pair_at(text: &[u8], at: usize) -> Option<u16> {
+    text.get(at..)?.first_chunk::<2>().map(|g| u16::from_le_bytes(*g) | 0x2020)
+}
+
+/// Does JSON always write these bytes as they are?
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| !matches!(b, 0..0x20 | b'"' | b'\\' | b'/' | 0x7f..))
 }
 
 impl Grams {
@@ -86,8 +105,11 @@ impl Grams {
                 _ => this.literals.push(Literal { text: text.into(), id }),
             }
         }
-        this.long = Windows::new(&this.literals);
-        this.short = Pairs::new(&this.literals);
+        let (long, plain) = Windows::new(&this.literals);
+        let (short, plain_too) = Pairs::new(&this.literals);
+        this.plain = plain && plain_too;
+        this.long = long;
+        this.short = short;
         Some(this)
     }
     /// Report the literals that the text holds.
@@ -108,6 +130,11 @@ impl Grams {
             self.short.scan(text, &mut |at, candidate| self.check(text, at, candidate, &mut found));
         }
     }
+    /// May an ASCII text hold any of the literals? `escaped`: it is as JSON writes it, without `\u`.
+    pub fn may_hold(&self, text: &[u8], escaped: bool) -> bool {
+        let certain = self.empty.is_empty() && self.single.is_empty() && (self.plain || !escaped);
+        !certain || self.long.any(text) || self.short.any(text)
+    }
     #[inline]
     fn check(&self, text: &[u8], at: usize, candidate: Candidate, found: &mut impl FnMut(Id)) {
         let Some(literal) = self.literals.get(candidate.literal as usize) else { return };
@@ -119,9 +146,10 @@ impl Grams {
 }
 
 impl Windows {
-    fn new(literals: &[Literal]) -> Self {
+    /// The windows, and whether JSON writes all of them as they are.
+    fn new(literals: &[Literal]) -> (Self, bool) {
         let long = || (0u32..).zip(literals).filter(|(_, l)| l.text.len() >= GRAM);
-        let Some(shortest) = long().map(|(_, l)| l.text.len()).min() else { return Self::default() };
+        let Some(shortest) = long().map(|(_, l)| l.text.len()).min() else { return (Self::default(), true) };
         let stride = match shortest - GRAM + 1 {
             0 | 1 => 1,
             2 | 3 => 2,
@@ -137,21 +165,25 @@ impl Windows {
                 }
             }
         }
+        let width = GRAM + stride - 1;
         let cost = |text: &[u8], at: usize| -> u64 {
             let of = |n: usize| gram_at(text, at + n).and_then(|g| counts.get(slot(g))).copied().unwrap_or(0);
             (0..stride).map(|n| u64::from(of(n))).sum()
         };
+        let mut all_plain = true;
         let mut windows: Vec<(u32, Candidate)> = Vec::new();
         for (literal, l) in long() {
-            let last = l.text.len() - GRAM - (stride - 1);
-            let start = (0..=last).min_by_key(|at| (cost(&l.text, *at), last - at)).unwrap_or(0);
+            let last = l.text.len() - width;
+            let plain = |at: usize| l.text.get(at..at + width).is_some_and(is_plain);
+            let start = (0..=last).min_by_key(|at| (!plain(*at), cost(&l.text, *at), last - at)).unwrap_or(0);
+            all_plain &= plain(start);
             for offset in start..start + stride {
                 let Some(gram) = gram_at(&l.text, offset) else { continue };
                 windows.push((gram, Candidate { literal, offset: u32::try_from(offset).unwrap_or(u32::MAX) }));
             }
         }
         windows.sort_unstable_by_key(|(gram, c)| (*gram, c.literal, c.offset));
-        Self::build(&windows, stride)
+        (Self::build(&windows, stride), all_plain)
     }
     fn build(windows: &[(u32, Candidate)], stride: usize) -> Self {
         let size = (windows.len() * BITS_PER_WINDOW).next_power_of_two().clamp(BITS_MIN, BITS_MAX);
@@ -205,6 +237,37 @@ impl Windows {
             at += STRIDE;
         }
     }
+    /// Does any place of the text answer?
+    fn any(&self, text: &[u8]) -> bool {
+        match self.stride {
+            0 => false,
+            1 => self.any_by::<1>(text),
+            2 => self.any_by::<2>(text),
+            _ => self.any_by::<4>(text),
+        }
+    }
+    #[inline]
+    fn any_by<const STRIDE: usize>(&self, text: &[u8]) -> bool {
+        let reach = (BATCH - 1) * STRIDE + GRAM;
+        let mut at = 0;
+        while let Some(part) = text.get(at..at + reach) {
+            let mut any = 0;
+            for n in 0..BATCH {
+                any |= gram_at(part, n * STRIDE).map_or(0, |g| self.probe(g));
+            }
+            if any != 0 {
+                return true;
+            }
+            at += BATCH * STRIDE;
+        }
+        while let Some(gram) = gram_at(text, at) {
+            if self.probe(gram) != 0 {
+                return true;
+            }
+            at += STRIDE;
+        }
+        false
+    }
     #[inline]
     fn look(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, Candidate)) {
         let Some(gram) = gram_at(text, at) else { return };
@@ -220,19 +283,21 @@ impl Windows {
 }
 
 impl Pairs {
-    fn new(literals: &[Literal]) -> Self {
+    /// The windows, and whether JSON writes all of them as they are.
+    fn new(literals: &[Literal]) -> (Self, bool) {
         let mut windows: Vec<(u16, Candidate)> = Vec::new();
-        for (literal, l) in (0u32..).zip(literals) {
+        let mut all_plain = true;
+        for (literal, l) in (0u32..).zip(literals).filter(|(_, l)| l.text.len() < GRAM) {
             // Of three bytes the last two: values are full of what begins with a blank or a backslash.
-            if let [.., a, b] = *l.text
-                && l.text.len() < GRAM
-            {
-                let offset = u32::try_from(l.text.len() - 2).unwrap_or(0);
-                windows.push((u16::from_le_bytes([a, b]), Candidate { literal, offset }));
-            }
+            let last = l.text.len() - 2;
+            let plain = |at: usize| l.text.get(at..at + 2).is_some_and(is_plain);
+            let at = (0..=last).min_by_key(|at| (!plain(*at), last - at)).unwrap_or(0);
+            all_plain &= plain(at);
+            let Some(pair) = pair_at(&l.text, at) else { continue };
+            windows.push((pair, Candidate { literal, offset: u32::try_from(at).unwrap_or(0) }));
         }
         if windows.is_empty() {
-            return Self::default();
+            return (Self::default(), true);
         }
         windows.sort_unstable_by_key(|(pair, c)| (*pair, c.literal));
         let mut this = Self { bits: vec![0; 1024], ..Self::default() };
@@ -246,38 +311,53 @@ impl Pairs {
                 *word |= 1 << (pair % 64);
             }
         }
-        this
+        (this, all_plain)
     }
     #[inline]
     fn probe(&self, pair: u16) -> u64 {
         self.bits.get(usize::from(pair) / 64).map_or(0, |word| word >> (pair % 64) & 1)
     }
+    /// Does any place of these few bytes answer?
+    #[inline]
+    fn batch(&self, part: &[u8]) -> bool {
+        let mut any = 0;
+        for n in 0..BATCH {
+            any |= pair_at(part, n).map_or(0, |p| self.probe(p));
+        }
+        any != 0
+    }
     #[inline]
     fn scan(&self, text: &[u8], found: &mut impl FnMut(usize, Candidate)) {
-        let pair_at = |part: &[u8], at: usize| match part.get(at..at + 2) {
-            Some(&[a, b]) => u16::from_le_bytes([a, b]),
-            _ => 0,
-        };
         let mut at = 0;
         while let Some(part) = text.get(at..at + BATCH + 1) {
-            let mut any = 0;
-            for n in 0..BATCH {
-                any |= self.probe(pair_at(part, n));
-            }
-            if any != 0 {
+            if self.batch(part) {
                 for n in 0..BATCH {
-                    self.look(pair_at(part, n), at + n, found);
+                    self.look(text, at + n, found);
                 }
             }
             at += BATCH;
         }
         while at + 2 <= text.len() {
-            self.look(pair_at(text, at), at, found);
+            self.look(text, at, found);
             at += 1;
         }
     }
+    fn any(&self, text: &[u8]) -> bool {
+        if self.bits.is_empty() {
+            return false;
+        }
+        let mut at = 0;
+        while let Some(part) = text.get(at..at + BATCH + 1) {
+            if self.batch(part) {
+                return true;
+            }
+            at += BATCH;
+        }
+        (at..text.len()).any(|at| pair_at(text, at).is_some_and(|p| self.probe(p) != 0))
+    }
     #[inline]
-    fn look(&self, pair: u16, at: usize, found: &mut impl FnMut(usize, Candidate)) {
+    fn look(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, Candidate)) {
+        let Some(pair) = pair_at(text, at) else { return };
         if self.probe(pair) == 0 {
             return;
         }
@@ -301,18 +381,25 @@ mod tests {
         found.dedup();
         let meant: Vec<u32> = (0u32..).zip(list).filter(|(_, l)| text.contains(**l)).map(|(n, _)| n).collect();
         assert_eq!(found, meant, "{list:?} in {text}");
+        let grams = Grams::new(list.iter().map(|l| (l.as_bytes().to_vec(), 0)).collect()).unwrap();
+        if text.is_ascii() && !meant.is_empty() {
+            assert!(grams.may_hold(text.to_ascii_uppercase().as_bytes(), false), "{list:?} in {text}");
+            let written = serde_json::to_string(text).unwrap();
+            assert!(grams.may_hold(written.as_bytes(), true), "{list:?} in {written}");
+        }
     }
 
     #[test]
     fn literals_are_found_wherever_they_stand() {
-        let lists: [&[&str]; 5] = [
+        let lists: [&[&str]; 6] = [
             &["", "a", "ab", "abc", "bcd", " -e"],
             &["abcd", "bcde", "abcdefgh", "cd", "b"],
             &["abcdefg", "bcdefgh", "gabcdefga"],
             &["abcde", "efgab"],
             &["가나", "나다라", "abcdefgabc"],
+            &["\\ab", "a/b", "a\\bcde", "\"x"],
         ];
-        let base = "abcdefghabcdefgabcdefgabcde -enc 가나다라 xabcdefgabcdefg";
+        let base = "abcdefghabcdefgabcdefgabcde -enc 가나다라 xabcdefgabcdefg a/b \\abc a\\bcde\"x";
         for list in lists {
             for start in (0..base.len()).filter(|n| base.is_char_boundary(*n)) {
                 for end in (start..=base.len()).filter(|n| base.is_char_boundary(*n)) {

@@ -11,7 +11,8 @@ use super::Interned;
 use super::lane::Seen;
 use crate::json::{Raw, Sink, unescape};
 use crate::limits::NAMES_KEPT_MAX;
-use crate::view::{self, Key};
+use crate::names;
+use crate::view::Key;
 
 const NONE: u32 = u32::MAX;
 /// The place above the names of an event.
@@ -24,8 +25,8 @@ struct Name {
     /// Joined by dots.
     path: Box<str>,
     slot: u32,
-    /// The number of the short name that Windows events have.
-    short: u32,
+    /// Numbers of the other names that Sigma has for it.
+    others: Box<[u32]>,
     /// The name that came after this one the last time: events of one shape name their values in one order.
     next: u32,
 }
@@ -45,8 +46,8 @@ impl Names {
             *self = Self::default();
         }
         if self.all.is_empty() {
-            let (key, path) = (Box::default(), Box::default());
-            self.all.push(Name { parent: NONE, key, path, slot: NONE, short: NONE, next: NONE });
+            let (key, path, others) = (Box::default(), Box::default(), Box::default());
+            self.all.push(Name { parent: NONE, key, path, slot: NONE, others, next: NONE });
         }
     }
     fn is(&self, name: u32, parent: u32, key: &str) -> bool {
@@ -73,12 +74,11 @@ impl Names {
         } else {
             path.push_str(key);
         }
-        let slot_of = |path: &str| interned.slot(Key::Name(path)).unwrap_or(NONE);
-        let mut room = String::new();
-        let short = if view::short_name(&path, &mut room) { slot_of(&room) } else { NONE };
-        let slot = slot_of(&path);
+        let slot = interned.slot(Key::Name(&path)).unwrap_or(NONE);
+        let mut others = Vec::new();
+        names::others(&path, &mut |name| others.extend(interned.slot(Key::Name(name))));
         let at = u32::try_from(self.all.len()).unwrap_or(NONE);
-        self.all.push(Name { parent, key: key.into(), path: path.into(), slot, short, next: NONE });
+        self.all.push(Name { parent, key: key.into(), path: path.into(), slot, others: others.into(), next: NONE });
         let (all, hasher) = (&self.all, &self.hasher);
         self.places.insert_unique(hash, at, |name| {
             let mut h = hasher.build_hasher();
@@ -130,10 +130,11 @@ impl<'a> Sink<'a> for Intake<'a, '_> {
     #[inline]
     fn leaf(&mut self, name: u32, value: Raw<'a>) {
         if let Some(n) = self.names.all.get(name as usize) {
-            for slot in [n.slot, n.short] {
-                if slot != NONE {
-                    self.seen.push(Seen { slot, branch: false, value });
-                }
+            if n.slot != NONE {
+                self.seen.push(Seen { slot: n.slot, branch: false, value });
+            }
+            for slot in &n.others {
+                self.seen.push(Seen { slot: *slot, branch: false, value });
             }
         }
         if matches!(value, Raw::Escaped(_) | Raw::Value(ValueRef::Text(_))) {

@@ -42,12 +42,18 @@ enum Closer {
     Regex(Regex),
 }
 
+/// Texts longer than this are asked as they are before they are copied, bytes; longer than any address even if half of
+/// it is backslashes.
+const LONG_BYTES_MIN: usize = 160;
+
 /// Literals looked for in the folded text, each with its acts.
 #[derive(Debug, Default)]
 struct Literals {
     exact: HashMap<Box<str>, u32>,
     /// One bit for each length of an exact literal, the last for all that are longer.
     lengths: u64,
+    /// Longest exact literal, literal in front and literal behind, bytes.
+    longest: [usize; 3],
     inside: Option<Grams>,
     front: Option<Trie>,
     back: Option<Trie>,
@@ -208,6 +214,14 @@ impl Slot {
         if !self.needs_value {
             return;
         }
+        let (text, escaped) = match value {
+            Raw::Escaped(text) => (text, true),
+            Raw::Value(ValueRef::Text(text)) => (text, false),
+            _ => ("", false),
+        };
+        if text.len() > LONG_BYTES_MIN && self.skimmed(text, escaped, room, hit) {
+            return;
+        }
         let mut plain = std::mem::take(&mut room.plain);
         let value = match (ready(value, &mut plain), value) {
             // Dates read a number as one; all else reads its text.
@@ -218,6 +232,43 @@ impl Slot {
         };
         self.scan_value(value, room, hit);
         room.plain = plain;
+    }
+    /// Try to tell from a long text as it is that only literals at its ends can matter, and look at those. `false`:
+    /// it has to be looked at whole.
+    fn skimmed(&self, text: &str, escaped: bool, room: &mut Room, hit: &mut impl FnMut(u32)) -> bool {
+        let skims = self.always.is_empty() && self.numbers.is_empty() && self.others.is_empty();
+        // Half of the text may be backslashes.
+        let [exact, front, back] = self.literals.longest;
+        if !skims || text.len() > MATCH_BYTES_MAX || exact >= text.len() / 2 || !text.is_ascii() {
+            return false;
+        }
+        let bytes = text.as_bytes();
+        if escaped && memchr::memmem::find(bytes, b"\\u").is_some() {
+            return false;
+        }
+        if self.literals.inside.as_ref().is_some_and(|inside| inside.may_hold(bytes, escaped)) {
+            return false;
+        }
+        let mut whole = true;
+        let Room { plain, folded, .. } = room;
+        let mut act = |act: Act| match act {
+            Act::Hold(span) => self.hold(span, hit),
+            Act::Try(_) => whole = false,
+        };
+        if let Some(trie) = &self.literals.front {
+            folded_end(text.get(..text.len().min(front * 2 + 2)).unwrap_or(text), escaped, plain, folded);
+            trie.walk(folded.as_bytes(), |at| self.literals.acts_of(at, &mut act));
+        }
+        if let Some(trie) = &self.literals.back {
+            let mut start = text.len().saturating_sub(back * 2 + 2);
+            // Never begin between a backslash and what it escapes.
+            while start > 0 && bytes.get(start - 1) == Some(&b'\\') {
+                start -= 1;
+            }
+            folded_end(text.get(start..).unwrap_or(text), escaped, plain, folded);
+            trie.walk(folded.as_bytes(), |at| self.literals.acts_of(at, &mut act));
+        }
+        whole
     }
     fn scan_value(&self, value: ValueRef<'_>, room: &mut Room, hit: &mut impl FnMut(u32)) {
         if self.needs_text {
@@ -332,6 +383,18 @@ pub(crate) fn ready<'v>(value: Raw<'v>, room: &'v mut String) -> ValueRef<'v> {
     }
 }
 
+/// An end of a text, without escapes, folded.
+fn folded_end(text: &str, escaped: bool, plain: &mut String, folded: &mut String) {
+    folded.clear();
+    if escaped {
+        plain.clear();
+        unescape(text, plain);
+        fold_into(plain, folded);
+    } else {
+        fold_into(text, folded);
+    }
+}
+
 fn push(map: &mut HashMap<String, Vec<Act>>, text: String, act: Act) {
     map.entry(text).or_default().push(act);
 }
@@ -341,7 +404,9 @@ impl Draft {
         self.exact.is_empty() && self.inside.is_empty() && self.front.is_empty() && self.back.is_empty()
     }
     fn build(self) -> Literals {
-        let mut out = Literals::default();
+        let longest = |map: &HashMap<String, Vec<Act>>| map.keys().map(String::len).max().unwrap_or(0);
+        let longest = [longest(&self.exact), longest(&self.front), longest(&self.back)];
+        let mut out = Literals { longest, ..Literals::default() };
         for (text, acts) in self.exact {
             out.lengths |= 1 << text.len().min(63);
             let at = number(out.acts.len());
@@ -365,12 +430,14 @@ impl Draft {
 
 impl Literals {
     #[inline]
+    fn acts_of(&self, at: u32, act: &mut impl FnMut(Act)) {
+        for one in self.acts.get(at as usize).map(Vec::as_slice).unwrap_or_default() {
+            act(*one);
+        }
+    }
+    #[inline]
     fn find(&self, folded: &str, act: &mut impl FnMut(Act)) {
-        let mut found = |at: u32| {
-            for one in self.acts.get(at as usize).map(Vec::as_slice).unwrap_or_default() {
-                act(*one);
-            }
-        };
+        let mut found = |at: u32| self.acts_of(at, act);
         if self.lengths >> folded.len().min(63) & 1 == 1
             && let Some(at) = self.exact.get(folded)
         {

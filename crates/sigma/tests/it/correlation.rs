@@ -133,6 +133,7 @@ fn sums_means_and_percentiles() {
     assert_eq!(of("value_sum", "gt: 500"), [None, None, Some(600.0), Some(1600.0)]);
     assert_eq!(of("value_avg", "gte: 400"), [None, None, None, Some(400.0)]);
     assert_eq!(of("value_percentile", "percentile: 50, gte: 200"), [None, None, Some(200.0), Some(200.0)]);
+    assert_eq!(of("value_median", "gte: 150"), [None, Some(150.0), Some(200.0), Some(250.0)]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the plan says of an event is what each rule says of it alone.
 
 use bongsu_event::{Class, Event, Field, Micros, Severity, Status};
-use bongsu_sigma::{EventView, LoadOptions, RuleIdx, RuleSet, RuleSource};
+use bongsu_sigma::{EventView, JsonLine, Key, LoadOptions, RuleIdx, RuleSet, RuleSource};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -60,6 +60,8 @@ const TEXTS: &[&str] = &[
     "Security",
     "YWJj",
     "a\\tb",
+    "2026-03-01T05:06:07Z",
+    "YQBiAA==",
 ];
 const PATTERNS: &[&str] = &[
     "a",
@@ -120,6 +122,20 @@ const HOW: &[(&str, &[&str])] = &[
     ("|fieldref", FIELDS),
     ("|fieldref|contains", FIELDS),
     ("|neq|contains", PATTERNS),
+    ("|startswith|cased", PATTERNS),
+    ("|contains|all|cased", PATTERNS),
+    ("|utf16|base64offset|contains", PLAIN),
+    ("|utf16be|base64offset|contains", PLAIN),
+    ("|base64offset", PLAIN),
+    ("|re|i|m|s", EXPRESSIONS),
+    ("|fieldref|startswith", FIELDS),
+    ("|fieldref|endswith|cased", FIELDS),
+    ("|neq|fieldref", FIELDS),
+    ("|gt|neq", NUMBERS),
+    ("|hour|gte", &["1", "5"]),
+    ("|year", &["1970", "2026"]),
+    ("|windash|endswith", PLAIN),
+    ("|all", PATTERNS),
 ];
 
 fn values(c: &mut Choices<'_>, pool: &[&str]) -> String {
@@ -200,6 +216,7 @@ fn foreign(c: &mut Choices<'_>) -> serde_json::Value {
         2 => json!(null),
         3 => json!(true),
         4 => json!([*c.of(TEXTS), *c.of(TEXTS)]),
+        5 => json!(long(c)),
         _ => json!(unescaped(c.text())),
     };
     for _ in 0..c.below(8) {
@@ -217,8 +234,16 @@ fn foreign(c: &mut Choices<'_>) -> serde_json::Value {
     serde_json::Value::Object(map)
 }
 
+/// A text longer than those that are looked at whole, what matters at one end, at both or in the middle.
+fn long(c: &mut Choices<'_>) -> String {
+    let fill = *c.of(&["_", "x\\\\", "\\n", "ü", "\u{1}y"]);
+    let fill = unescaped(fill).repeat(120);
+    let (front, middle, back) = (c.text(), c.text(), c.text());
+    unescaped(&format!("{front}{fill}{middle}{fill}{back}"))
+}
+
 fn unescaped(t: &str) -> String {
-    t.replace("\\\\", "\\").replace("\\t", "\t")
+    t.replace("\\\\", "\\").replace("\\t", "\t").replace("\\n", "\n")
 }
 
 fn ours(c: &mut Choices<'_>) -> Event {
@@ -229,7 +254,8 @@ fn ours(c: &mut Choices<'_>) -> Event {
     e.severity = *c.of(&[Severity::Info, Severity::Critical]);
     for _ in 0..c.below(6) {
         let field = *c.of(&[Field::Cmdline, Field::Process, Field::SrcIp, Field::User, Field::EventCode, Field::Bytes]);
-        e.set_text(field, &unescaped(c.text()));
+        let text = if c.below(6) == 0 { long(c) } else { unescaped(c.text()) };
+        e.set_text(field, &text);
     }
     for _ in 0..c.below(3) {
         let name = *c.of(FIELDS);
@@ -249,6 +275,51 @@ fn check(set: &RuleSet, event: &dyn EventView, text: &str) -> Result<(), TestCas
     Ok(())
 }
 
+/// A JSON event in all the ways in which it can be given; a name is never given twice in one object here.
+fn check_json(set: &RuleSet, event: &serde_json::Value, text: &str) -> Result<(), TestCaseError> {
+    check(set, event, text)?;
+    let mut scratch = set.scratch();
+    let planned: Vec<RuleIdx> = set.matching(event, &mut scratch).collect();
+    for line in [event.to_string(), serde_json::to_string_pretty(event).unwrap(), ascii(event)] {
+        let read: Vec<RuleIdx> = set.matching_json(line.as_bytes(), &mut scratch).unwrap().collect();
+        prop_assert_eq!(&planned, &read, "{}\n{}", line, text);
+        let told = JsonLine::read(line.as_bytes()).unwrap();
+        let alone: Vec<RuleIdx> = set.matching(&told, &mut scratch).collect();
+        prop_assert_eq!(&planned, &alone, "{}\n{}", line, text);
+    }
+    let mut values = Vec::new();
+    event.for_each(&mut |key, value| {
+        if let Key::Name(name) = key
+            && let Some(slot) = set.slot(name)
+        {
+            values.push((slot, value));
+        }
+    });
+    let mut branches = false;
+    event.for_each(&mut |key, _| branches |= matches!(key, Key::Branch(_)));
+    if !branches {
+        let given: Vec<RuleIdx> = set.matching_slots(values.into_iter(), event, &mut scratch).collect();
+        prop_assert_eq!(&planned, &given, "{}", text);
+    }
+    for detection in set.detect(event, &mut scratch) {
+        prop_assert!(detection.matched.iter().all(|m| m.value.len() <= 512 && !m.test.is_empty()));
+    }
+    Ok(())
+}
+
+/// With every character outside ASCII escaped.
+fn ascii(event: &serde_json::Value) -> String {
+    let mut out = String::new();
+    for c in event.to_string().chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        }
+    }
+    out
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_500), failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -265,7 +336,7 @@ proptest! {
         for bytes in &events {
             let mut c = Choices(bytes.iter());
             if c.below(2) == 0 {
-                check(&set, &foreign(&mut c), &text)?;
+                check_json(&set, &foreign(&mut c), &text)?;
             } else {
                 check(&set, &ours(&mut c), &text)?;
             }

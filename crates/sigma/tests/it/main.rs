@@ -6,4 +6,5 @@ mod community;
 mod correlation;
 mod equivalence;
 mod language;
+mod pipeline;
 mod support;
