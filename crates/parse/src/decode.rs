@@ -28,6 +28,11 @@ pub(crate) fn decode(raw: &[u8]) -> (Cow<'_, str>, Encoding) {
     }
 }
 
+/// The encoding of a text whose characters take two bytes each, if its beginning is one.
+pub(crate) fn wide(head: &[u8]) -> Option<&'static encoding_rs::Encoding> {
+    utf16_of(head).map(|utf16| utf16.encoding())
+}
+
 fn is_line_end(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\0')
 }

@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod blocks;
 mod csv;
 mod decode;
 mod flat;
@@ -20,11 +21,13 @@ mod record;
 mod records;
 mod seek;
 mod when;
+pub mod windows;
 
 pub use flat::flat;
 pub use line::{Context, Line, SyslogHeader};
-pub use record::{format_by_name, parse_record};
+pub use record::{format_by_name, parse_record, recognise};
 pub use records::{RecordError, record_of};
+pub use when::time_of;
 
 use bongsu_event::{Event, Unread};
 

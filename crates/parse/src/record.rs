@@ -66,6 +66,15 @@ pub fn parse_record(
     (event, None)
 }
 
+/// The vendor's format that a line is surely of; none for lines that only a generic form reads.
+#[must_use]
+pub fn recognise(raw: &[u8], context: &Context) -> Option<&'static dyn Format> {
+    let (text, encoding) = decode::decode(raw);
+    let (header, body) = header::split(&text, context);
+    let line = Line { raw, text: &text, encoding, header, body, context };
+    candidates(&line).into_iter().flatten().find(|(sure, _)| *sure >= GENERIC_BELOW).map(|(_, format)| format)
+}
+
 type Candidate = (u8, &'static dyn Format);
 
 /// The formats that could read the line, surest first; the table's order decides between equals.

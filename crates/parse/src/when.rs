@@ -32,6 +32,12 @@ pub(crate) fn read(text: &str, context: &Context) -> Option<Stamp> {
     (!next.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'/'))).then_some(stamp)
 }
 
+/// The time that a text is, for values that a name has told to be one.
+#[must_use]
+pub fn time_of(text: &str, context: &Context) -> Option<Micros> {
+    read(text, context).map(|stamp| stamp.time)
+}
+
 /// Read the time a text begins with, and what follows it.
 pub(crate) fn prefix<'a>(text: &'a str, context: &Context) -> Option<(Stamp, &'a str)> {
     let mut scan = Scan { bytes: text.as_bytes(), at: 0 };

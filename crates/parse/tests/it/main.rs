@@ -4,3 +4,4 @@
 mod hostile;
 mod samples;
 mod shared;
+mod windows;
