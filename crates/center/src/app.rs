@@ -61,6 +61,8 @@ pub struct App {
     pub intake: Mutex<Vec<Arc<bongsu_intake::Counters>>>,
     /// Sources whose silence has been told, with the last line before it.
     pub silent: Mutex<HashMap<bongsu_event::SourceId, Micros>>,
+    /// The audit chain's head as noted last.
+    pub audit_head: Mutex<Option<crate::audit_head::Head>>,
     /// Events of the center's own making, to be matched.
     pub internal: Internal,
     /// What an operator must act on.

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 use crate::app::App;
+use crate::audit_head;
 
 /// Seconds between two looks for silent sources.
 const SILENT_SECONDS: u64 = 10;
@@ -18,6 +19,9 @@ const SEEN_SECONDS: u64 = 20;
 /// Seconds between two retirements of journal segments.
 const RETIRE_SECONDS: u64 = 60;
 
+/// Seconds between two notes of the audit chain's head.
+const AUDIT_HEAD_SECONDS: u64 = 1;
+
 /// Start every task.
 pub fn spawn(app: &Arc<App>) -> Vec<JoinHandle<()>> {
     vec![
@@ -25,6 +29,7 @@ pub fn spawn(app: &Arc<App>) -> Vec<JoinHandle<()>> {
         every(app, SILENT_SECONDS, |app, _| async move { silent_sources(&app).await }),
         every(app, SEEN_SECONDS, |app, _| async move { keep_seen(&app).await }),
         every(app, RETIRE_SECONDS, |app, _| async move { retire(&app).await }),
+        every(app, AUDIT_HEAD_SECONDS, |app, _| async move { keep_audit_head(&app).await }),
     ]
 }
 
@@ -69,6 +74,14 @@ async fn silent_sources(app: &Arc<App>) {
             continue;
         }
         app.internal.push(silence(source.id, source.agency, &source.name, last, silent, now));
+    }
+}
+
+async fn keep_audit_head(app: &Arc<App>) {
+    let known = app.audit_head.lock().clone();
+    match audit_head::keep(&app.config.data, &app.state, known).await {
+        Ok(head) => *app.audit_head.lock() = head,
+        Err(e) => warn!("the head of the audit log could not be noted: {e:#}"),
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod agents;
 pub mod app;
+pub mod audit_head;
 pub mod auth;
 pub mod authority;
 pub mod blocks;

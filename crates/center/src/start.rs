@@ -31,7 +31,7 @@ use crate::live::Live;
 use crate::pipeline::{FINDINGS_QUEUE, Internal, Pipeline, alerter, detect::Detector};
 use crate::rulebook::Rulebook;
 use crate::stream::Stream;
-use crate::{jobs, routes, serve};
+use crate::{audit_head, jobs, routes, serve};
 
 /// The operator's socket in the data folder.
 pub const SOCKET: &str = "control.sock";
@@ -73,7 +73,6 @@ pub struct Offline {
 
 impl Offline {
     /// The same routes a running center answers.
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         routes::router(Arc::clone(&self.app))
     }
@@ -151,6 +150,11 @@ async fn open(config: Config) -> Result<(Arc<App>, Opened)> {
     let state = State::open(&data.join(STATE_FILE))
         .await
         .with_context(|| format!("cannot open {}", data.join(STATE_FILE).display()))?;
+    match audit_head::check(&data, &state).await {
+        Ok(Some(told)) => troubles.raise("audit_cut_off", told, now),
+        Ok(None) => {}
+        Err(e) => troubles.raise("audit_head", format!("{e:#}"), now),
+    }
     let lake_options = LakeOptions { flush_bytes: LAKE_FLUSH_BYTES, ..LakeOptions::default() };
     let (lake, lake_position) = Lake::open(&data.join("lake"), lake_options)?;
     let lake_through = if lake_position.epoch == epoch { lake_position.sequence } else { 0 };
@@ -186,6 +190,7 @@ async fn open(config: Config) -> Result<(Arc<App>, Opened)> {
         blocks: Blocks::default(),
         agents: AgentHub::new(watermarks),
         authority,
+        audit_head: parking_lot::Mutex::default(),
         internal: Internal::default(),
         silent: parking_lot::Mutex::default(),
         listeners: parking_lot::Mutex::default(),

@@ -227,6 +227,26 @@ impl State {
         }
     }
 
+    /// Number and hash of the last entry; `None` of an empty log.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn audit_head(&self) -> Result<Option<(i64, Vec<u8>)>> {
+        let last = sqlx::query("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1");
+        let row = last.fetch_optional(&self.readers).await?;
+        row.map(|r| Ok((r.int("id")?, r.try_get("hash")?))).transpose()
+    }
+
+    /// The hash of one entry.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn audit_hash(&self, entry: i64) -> Result<Option<Vec<u8>>> {
+        let found = sqlx::query("SELECT hash FROM audit WHERE id = $1").bind(entry);
+        let row = found.fetch_optional(&self.readers).await?;
+        row.map(|r| Ok(r.try_get("hash")?)).transpose()
+    }
+
     /// Note a look at personal data, or an action that changes nothing here.
     ///
     /// # Errors

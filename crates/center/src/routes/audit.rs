@@ -9,7 +9,8 @@ use bongsu_state::AuditFilter;
 use super::Shared;
 use super::caller::{Ask, By};
 use super::convert::{actor, agency, time};
-use super::failure::Answer;
+use super::failure::{Answer, Failure};
+use crate::audit_head;
 use crate::authority::hex;
 
 /// Entries in scope.
@@ -39,10 +40,7 @@ pub(crate) async fn list(State(web): Shared, By(by): By, Ask(asked): Ask<AuditQu
 /// Check the chain. Whether it is whole is no secret of any agency.
 pub(crate) async fn verify(State(web): Shared, By(by): By) -> Answer<Json<AuditChain>> {
     let chain = web.app.state.verify_audit().await?;
-    Ok(Json(AuditChain {
-        as_of: time(by.now()),
-        entries: chain.entries,
-        whole: chain.first_bad.is_none(),
-        first_bad: chain.first_bad,
-    }))
+    let missing = audit_head::missing(&web.app.config.data, &web.app.state).await.map_err(|e| Failure::internal(&e))?;
+    let first_bad = [chain.first_bad, missing].into_iter().flatten().min();
+    Ok(Json(AuditChain { as_of: time(by.now()), entries: chain.entries, whole: first_bad.is_none(), first_bad }))
 }
