@@ -1,8 +1,9 @@
 //! Detect and correlate: event → findings. Pure but for the plan it is given: same events, same order, same findings.
 //!
-//! Two correlators run side by side. One sees every detection and raises alerts. The other sees only detections whose
-//! source address can't have been forged; only what *it* counts may lead to a block without a person. So ten thousand
-//! forged lines followed by one honest typing error never cut off the victim.
+//! Three correlators run side by side. One sees every detection and raises alerts. The second sees only detections whose
+//! source address can't have been forged, the third those of them that also prove a handshake; only what the *third*
+//! counts may lead to a block without a person, what the second counts to a proposal. So ten thousand forged lines
+//! followed by one honest typing error never cut off the victim.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
@@ -62,14 +63,13 @@ pub struct Finding {
 /// Recent detected events.
 #[derive(Default)]
 struct Recent {
-    events: HashMap<EventId, (AgencyId, bool)>,
+    events: HashMap<EventId, AgencyId>,
     order: VecDeque<EventId>,
 }
 
 impl Recent {
     fn note(&mut self, event: &Event) {
-        let handshake = event.evidence == Evidence::Handshake;
-        if self.events.insert(event.id, (event.agency, handshake)).is_none() {
+        if self.events.insert(event.id, event.agency).is_none() {
             self.order.push_back(event.id);
             if self.order.len() > RECENT_MAX
                 && let Some(old) = self.order.pop_front()
@@ -86,14 +86,17 @@ pub struct Detector {
     scratch: Scratch,
     every: Correlator,
     unforgeable: Correlator,
+    proven: Correlator,
     recent: Recent,
 }
 
-/// Both correlators' states.
+/// The correlators' states.
 #[derive(serde::Serialize, serde::Deserialize)]
 pub struct Snapshot {
     every: Vec<u8>,
     unforgeable: Vec<u8>,
+    #[serde(default)]
+    proven: Vec<u8>,
 }
 
 impl Detector {
@@ -104,6 +107,7 @@ impl Detector {
             scratch: set.scratch(),
             every: Correlator::new(Arc::clone(&set)),
             unforgeable: Correlator::new(Arc::clone(&set)),
+            proven: Correlator::new(Arc::clone(&set)),
             set,
             recent: Recent::default(),
         }
@@ -118,18 +122,29 @@ impl Detector {
         self.scratch = set.scratch();
         self.every.replace(Arc::clone(set));
         self.unforgeable.replace(Arc::clone(set));
+        self.proven.replace(Arc::clone(set));
     }
 
     /// The windows, for a checkpoint.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { every: self.every.snapshot(), unforgeable: self.unforgeable.snapshot() }
+        Snapshot {
+            every: self.every.snapshot(),
+            unforgeable: self.unforgeable.snapshot(),
+            proven: self.proven.snapshot(),
+        }
     }
 
     /// Take over windows. A damaged snapshot costs the windows, nothing else.
     pub fn restore(&mut self, snapshot: &Snapshot) {
-        for (correlator, bytes) in [(&mut self.every, &snapshot.every), (&mut self.unforgeable, &snapshot.unforgeable)]
-        {
+        for (correlator, bytes) in [
+            (&mut self.every, &snapshot.every),
+            (&mut self.unforgeable, &snapshot.unforgeable),
+            (&mut self.proven, &snapshot.proven),
+        ] {
+            if bytes.is_empty() {
+                continue;
+            }
             if let Err(e) = correlator.restore(bytes) {
                 tracing::warn!("correlation windows could not be taken over, they begin anew: {e}");
             }
@@ -145,6 +160,7 @@ impl Detector {
         self.recent.note(event);
         let at = live_time(event);
         let honest = unforgeable(event);
+        let handshake = event.evidence == Evidence::Handshake;
         let evidence = LineEvidence::of(event, Field::SrcIp, Live::Live);
         for detection in detections {
             if !detection.base_only
@@ -157,18 +173,15 @@ impl Detector {
                 finding.matched.clone_from(&detection.matched);
                 out.push(finding);
             }
-            let trusted = if honest {
-                self.unforgeable.feed(detection.rule, event, event.id, at, event.receive_time)
-            } else {
-                Vec::new()
+            let feed = |correlator: &mut Correlator, wanted: bool| match wanted {
+                true => correlator.feed(detection.rule, event, event.id, at, event.receive_time),
+                false => Vec::new(),
             };
-            for hit in self.every.feed(detection.rule, event, event.id, at, event.receive_time) {
-                let same = trusted.iter().find(|t| t.rule == hit.rule && t.group == hit.group);
-                let evidence = LineEvidence {
-                    forgeable: same.is_none(),
-                    handshake: evidence.handshake && same.is_some_and(|t| self.all_shook_hands(t)),
-                    ..evidence
-                };
+            let trusted = feed(&mut self.unforgeable, honest);
+            let proven = feed(&mut self.proven, honest && handshake);
+            for hit in feed(&mut self.every, true) {
+                let among = |hits: &[CorrelationHit]| hits.iter().any(|h| h.rule == hit.rule && h.group == hit.group);
+                let evidence = LineEvidence { forgeable: !among(&trusted), handshake: among(&proven), ..evidence };
                 let matched = self.set.explain(detection.rule, event);
                 self.correlated(picture, event, &hit, at, evidence, matched, out);
             }
@@ -191,7 +204,7 @@ impl Detector {
         }
         let Some(rule) = self.set.rule(hit.rule) else { return };
         let mut agencies: Vec<AgencyId> =
-            hit.events.iter().filter_map(|e| self.recent.events.get(e).map(|(a, _)| *a)).collect();
+            hit.events.iter().filter_map(|e| self.recent.events.get(e).copied()).collect();
         agencies.push(event.agency);
         agencies.sort_unstable();
         agencies.dedup();
@@ -207,10 +220,6 @@ impl Detector {
         finding.continued = hit.continued;
         finding.matched = matched;
         out.push(finding);
-    }
-
-    fn all_shook_hands(&self, hit: &CorrelationHit) -> bool {
-        hit.events.iter().all(|e| self.recent.events.get(e).is_some_and(|(_, handshake)| *handshake))
     }
 
     fn entity_of(&self, index: RuleIdx, rule: &Rule, event: &Event, hit: &CorrelationHit) -> Vec<(String, String)> {
@@ -315,4 +324,58 @@ pub fn unforgeable(event: &Event) -> bool {
         && !event.forgeable.has(Field::SrcIp)
         && live_time(event) == event.time
         && event.ip(Field::SrcIp).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bongsu_event::{Status, Transport};
+    use bongsu_sigma::RuleSource;
+    use bytes::Bytes;
+
+    const RULES: &str = "
+title: failed
+name: failed
+id: 00000000-0000-4000-8000-000000000001
+logsource: {}
+detection: { s: { status: failure }, condition: s }
+---
+title: many failed
+id: 00000000-0000-4000-8000-000000000002
+level: high
+playbook: block
+correlation: { type: event_count, rules: [failed], group-by: [src_ip], timespan: 10m, condition: { gte: 80 } }
+";
+
+    fn line(n: u64, evidence: Evidence) -> Event {
+        let now = Micros(1_700_000_000 * Micros::SECOND);
+        let mut e = Event::unread(Bytes::from_static(b"x"), now);
+        e.id = EventId { epoch: 1, sequence: n };
+        (e.source, e.transport, e.status, e.evidence) = (SourceId(1), Transport::Agent, Status::Failure, evidence);
+        e.set(Field::SrcIp, "198.51.100.7".parse::<IpAddr>().unwrap());
+        e
+    }
+
+    fn evidence_of_the_last(handshakes: u64, bare: u64) -> LineEvidence {
+        let (set, errors) = RuleSet::load(&[RuleSource { name: "r".into(), text: RULES.into() }]);
+        assert!(errors.is_empty(), "{errors:?}");
+        let mut detector = Detector::new(Arc::new(set));
+        let mut found = Vec::new();
+        for n in 1..=bare {
+            detector.event(&Picture::default(), &line(n, Evidence::None), &mut found);
+        }
+        for n in 1..=handshakes {
+            detector.event(&Picture::default(), &line(bare + n, Evidence::Handshake), &mut found);
+        }
+        found.pop().unwrap().evidence
+    }
+
+    #[test]
+    fn only_lines_that_prove_a_handshake_count_towards_a_block_however_many_others_there_are() {
+        let all = evidence_of_the_last(80, 0);
+        assert!(all.handshake && !all.forgeable);
+        let mixed = evidence_of_the_last(79, 500);
+        assert!(!mixed.handshake, "more lines than a hit names must not cover up those without a handshake");
+        assert!(!mixed.forgeable, "it may still be proposed");
+    }
 }
