@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,8 @@ impl Stage {
     }
 }
 
+/// Letters of a tunnel's labels (RFC 4648, lower case).
+const BASE32: &[u8] = b"abcdefghijklmnopqrstuvwxyz234567";
 /// Number of different attacks.
 const SCENES: u32 = 11;
 
@@ -169,6 +172,10 @@ async fn ips_verdict(stage: &Stage, number: u32, rng: &mut StdRng) {
         rng,
     );
     sender.say(line).await;
+    let Some(sender) = stage.pick(Kind::TrusGuard, rng) else { return };
+    let (public, what) = (sender.device.public(), "(2104)Web shell upload attempt");
+    let line = sender.device.trusguard_ips(&now(), &from, &public, 443, what, rng);
+    sender.say(line).await;
 }
 
 async fn malware(stage: &Stage, rng: &mut StdRng) {
@@ -197,8 +204,7 @@ async fn dns_tunnel(stage: &Stage, rng: &mut StdRng) {
     let Some(sender) = stage.pick(Kind::Suricata, rng) else { return };
     let inside = sender.device.inside(rng);
     for _ in 0..70 {
-        let label: String =
-            (0..52).map(|_| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[rng.random_range(0..32)])).collect();
+        let label: String = (0..52).map(|_| BASE32.choose(rng).copied().map_or('a', char::from)).collect();
         let line = sender.device.suricata_dns(&now(), &inside, &format!("{label}.t.example.net"));
         sender.say(line).await;
     }

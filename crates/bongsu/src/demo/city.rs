@@ -140,6 +140,79 @@ pub const OFFICES: &[Office] = &[
     ),
 ];
 
+/// An information system of an agency: its server sends its own log.
+pub struct System {
+    /// Korean name.
+    pub name: &'static str,
+    /// Host name within the agency.
+    pub host: &'static str,
+    /// What its server writes.
+    pub kind: Kind,
+}
+
+const fn system(name: &'static str, host: &'static str, kind: Kind) -> System {
+    System { name, host, kind }
+}
+
+/// Share of an ordinary device's lines that the server of one system writes.
+pub const SYSTEM_SHARE: f64 = 0.06;
+
+/// Systems of a district or county office.
+const DISTRICT: &[System] = &[
+    system("민원접수시스템", "minwon", Nginx),
+    system("전자결재시스템", "approval", Sshd),
+    system("대표홈페이지", "home", Nginx),
+    system("세외수입시스템", "levy", Sshd),
+    system("주차관리시스템", "parking", Nginx),
+    system("도서예약시스템", "books", Nginx),
+    system("문서보관시스템", "archive", Sshd),
+    system("재난문자연계", "alerting", Sshd),
+    system("복지상담시스템", "care", Nginx),
+    system("공간정보시스템", "map", Nginx),
+];
+
+/// Systems of an affiliate.
+const AFFILIATE: &[System] = &[
+    system("대표홈페이지", "home", Nginx),
+    system("고객예약시스템", "booking", Nginx),
+    system("인사급여시스템", "payroll", Sshd),
+    system("전자결재시스템", "approval", Sshd),
+    system("시설감시시스템", "monitor", Sshd),
+    system("회계시스템", "ledger", Sshd),
+];
+
+/// Systems of the city hall, of which the data center runs a second half each.
+const CENTRAL: &[System] = &[
+    system("통합민원시스템", "minwon", Nginx),
+    system("대표포털", "portal", Nginx),
+    system("주민증명발급연계", "certificate", Nginx),
+    system("지방세납부시스템", "tax", Nginx),
+    system("전자결재시스템", "approval", Sshd),
+    system("메일시스템", "mail", Sshd),
+    system("계정관리시스템", "identity", Sshd),
+    system("영상회의시스템", "meeting", Nginx),
+    system("교통정보시스템", "traffic", Nginx),
+    system("버스도착안내", "bus", Nginx),
+    system("재난상황시스템", "disaster", Sshd),
+    system("상담전화시스템", "call", Sshd),
+    system("데이터개방포털", "opendata", Nginx),
+    system("백업시스템", "backup", Sshd),
+    system("자원관리시스템", "assets", Sshd),
+    system("시민참여플랫폼", "voice", Nginx),
+];
+
+impl Office {
+    /// Its information systems.
+    #[must_use]
+    pub fn systems(&self) -> &'static [System] {
+        match (self.code, self.kind) {
+            ("city-hall" | "datacenter", _) => CENTRAL,
+            (_, "gu" | "gun") => DISTRICT,
+            _ => AFFILIATE,
+        }
+    }
+}
+
 /// A named person with a role, of the agency with this code (`""`: the city).
 pub struct Official {
     /// Account.
@@ -186,6 +259,9 @@ pub const OFFICIALS: &[Official] = &[
 /// Accounts of clerks as they stand in logs.
 pub const ACCOUNTS: &[&str] =
     &["kim.sy", "park.jh", "choi.ye", "lee.dh", "jung.hm", "han.jw", "yoon.ms", "song.ar", "lim.th", "kwon.eb"];
+
+/// First number of a system's server within its office, after the equipment.
+pub const SYSTEM_FIRST: usize = 100;
 
 /// The sender address of a device: loopback, one for each, so that a source is told by its address as in a city.
 pub fn sender(office: usize, device: usize) -> std::net::Ipv4Addr {

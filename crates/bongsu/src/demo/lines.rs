@@ -16,6 +16,8 @@ pub struct Device {
     pub host: String,
     /// Number of its office: its networks are `10.N.0.0/16`.
     pub office: u8,
+    /// Share of its kind's lines that it writes, 1 for equipment.
+    pub share: f64,
 }
 
 impl Device {
@@ -81,7 +83,7 @@ impl Device {
                 let (user, from) = (ACCOUNTS.choose(rng).unwrap_or(&"kim.sy"), self.inside(rng));
                 match rng.random_range(0..10) {
                     0 => self.sshd(now, &format!("Failed password for {user} from {from} port {} ssh2", port(rng)), rng),
-                    1..4 => self.header(now, 85, &format!("pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)"), Some(("CRON", rng.random_range(900..30_000)))),
+                    1..4 => self.header(now, 85, "pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)", Some(("CRON", rng.random_range(900..30_000)))),
                     4 => self.header(now, 85, &format!("{user} : TTY=pts/0 ; PWD=/home/{user} ; USER=root ; COMMAND=/usr/bin/systemctl status nginx"), Some(("sudo", rng.random_range(900..30_000)))),
                     _ => self.sshd(now, &format!("Accepted publickey for {user} from {from} port {} ssh2: ED25519 SHA256:q0J5example", port(rng)), rng),
                 }
@@ -275,6 +277,7 @@ impl Device {
     }
 
     /// PAN-OS threat.
+    #[expect(clippy::too_many_arguments, reason = "one line has so many fields")]
     pub fn panos_threat(
         &self,
         now: &Zoned,

@@ -9,7 +9,7 @@ mod lines;
 mod point;
 mod traffic;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ use traffic::Sender;
 const LINK_HOURS: i64 = 12;
 /// Seed of the city's chance: the same city each time.
 const SEED: u64 = 0x626f_6e67_7375;
-/// The device that falls silent, by office code, so that a silent source is seen.
+/// Whose equipment falls silent, by office code, so that a silent source is seen.
 const SILENT_OFFICE: &str = "museum";
 
 /// A demo that runs.
@@ -94,40 +94,68 @@ async fn agencies(app: &App, change: &Change<'_>) -> Result<HashMap<&'static str
     Ok(offices)
 }
 
-/// Every device with its address, registered as a source.
+/// A device with its address, and the name and agency of its source.
+struct Post {
+    device: Device,
+    address: IpAddr,
+    name: String,
+    office: &'static str,
+}
+
+/// Equipment and the servers of the information systems, office by office.
+fn posts() -> Vec<Post> {
+    let mut posts = Vec::new();
+    for (number, office) in OFFICES.iter().enumerate() {
+        let office_number = u8::try_from(number + 1).unwrap_or(99);
+        let mut labels: HashMap<&str, u32> = HashMap::new();
+        for (i, kind) in office.equipment.iter().enumerate() {
+            let count = labels.entry(kind.label()).or_insert(0);
+            *count += 1;
+            let suffix = if *count > 1 { format!(" {count}") } else { String::new() };
+            let host = format!("{}-{}{}", office.code, short(*kind), i + 1);
+            posts.push(Post {
+                device: Device { kind: *kind, host, office: office_number, share: 1.0 },
+                address: IpAddr::V4(city::sender(number, i)),
+                name: format!("{} {}{suffix}", office.name, kind.label()),
+                office: office.code,
+            });
+        }
+        for (i, system) in office.systems().iter().enumerate() {
+            let host = format!("{}-{}", office.code, system.host);
+            posts.push(Post {
+                device: Device { kind: system.kind, host, office: office_number, share: city::SYSTEM_SHARE },
+                address: IpAddr::V4(city::sender(number, city::SYSTEM_FIRST + i)),
+                name: format!("{} {}", office.name, system.name),
+                office: office.code,
+            });
+        }
+    }
+    posts
+}
+
+/// Every device with its address, registered as a source, and whether it falls silent.
 async fn sources(
     app: &App,
     change: &Change<'_>,
     offices: &HashMap<&'static str, AgencyId>,
-) -> Result<Vec<(Device, IpAddr, &'static str)>> {
-    let known: Vec<String> = app.state.sources(&Scope::All).await?.into_iter().map(|s| s.from).collect();
+) -> Result<Vec<(Device, IpAddr, bool)>> {
+    let known: HashSet<String> = app.state.sources(&Scope::All).await?.into_iter().map(|s| s.from).collect();
     let mut devices = Vec::new();
-    for (number, office) in OFFICES.iter().enumerate() {
-        let mut labels: HashMap<&str, u32> = HashMap::new();
-        for (i, kind) in office.equipment.iter().enumerate() {
-            let address = IpAddr::V4(city::sender(number, i));
-            let count = labels.entry(kind.label()).or_insert(0);
-            *count += 1;
-            let suffix = if *count > 1 { format!(" {count}") } else { String::new() };
-            let device = Device {
-                kind: *kind,
-                host: format!("{}-{}{}", office.code, short(*kind), i + 1),
-                office: u8::try_from(number + 1).unwrap_or(99),
+    for post in posts() {
+        let silent = post.office == SILENT_OFFICE && post.device.share >= 1.0;
+        if !known.contains(&post.address.to_string()) {
+            let new = NewSource {
+                name: post.name,
+                from: post.address.to_string(),
+                agency: offices.get(post.office).copied().unwrap_or_default(),
+                format: Some(post.device.kind.format().to_owned()),
+                timezone: Some("Asia/Seoul".to_owned()),
+                silent_after_minutes: Some(if silent { 1 } else { 30 }),
+                example: true,
             };
-            if !known.contains(&address.to_string()) {
-                let new = NewSource {
-                    name: format!("{} {}{suffix}", office.name, kind.label()),
-                    from: address.to_string(),
-                    agency: offices.get(office.code).copied().unwrap_or_default(),
-                    format: Some(kind.format().to_owned()),
-                    timezone: Some("Asia/Seoul".to_owned()),
-                    silent_after_minutes: Some(if office.code == SILENT_OFFICE { 1 } else { 30 }),
-                    example: true,
-                };
-                app.state.create_source(change, &Scope::All, &new).await?;
-            }
-            devices.push((device, address, office.code));
+            app.state.create_source(change, &Scope::All, &new).await?;
         }
+        devices.push((post.device, post.address, silent));
     }
     Ok(devices)
 }
@@ -208,11 +236,11 @@ async fn policy(app: &App, change: &Change<'_>) -> Result<()> {
 }
 
 /// Every device begins to talk.
-fn speak(app: &Arc<App>, devices: Vec<(Device, IpAddr, &'static str)>, stop: &CancellationToken) -> Vec<Sender> {
+fn speak(app: &Arc<App>, devices: Vec<(Device, IpAddr, bool)>, stop: &CancellationToken) -> Vec<Sender> {
     let tcp = listener(app, "syslog TCP ");
     let udp = listener(app, "syslog UDP ");
     let mut senders = Vec::new();
-    for (i, (device, address, office)) in devices.into_iter().enumerate() {
+    for (i, (device, address, silent)) in devices.into_iter().enumerate() {
         let wants_udp = device.kind.udp();
         let (center, over_udp) = match (tcp, udp) {
             (Some(tcp), Some(udp)) => {
@@ -229,9 +257,9 @@ fn speak(app: &Arc<App>, devices: Vec<(Device, IpAddr, &'static str)>, stop: &Ca
         let sender = Sender::start(device, address, center, over_udp, stop.clone());
         // The silent one says its first words and no more.
         let seed = SEED ^ i as u64;
-        let talk_until = if office == SILENT_OFFICE { stop_after(stop, 20) } else { stop.clone() };
+        let talk_until = if silent { stop_after(stop, 20) } else { stop.clone() };
         tokio::spawn(traffic::talk(sender.clone(), seed, talk_until));
-        if office != SILENT_OFFICE {
+        if !silent {
             senders.push(sender);
         }
     }

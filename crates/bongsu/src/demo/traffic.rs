@@ -26,8 +26,6 @@ const TICK_MILLIS: u64 = 250;
 pub struct Sender {
     /// The device.
     pub device: Device,
-    /// Its address: what its source is registered under.
-    pub address: IpAddr,
     lines: mpsc::Sender<String>,
 }
 
@@ -40,7 +38,7 @@ impl Sender {
         } else {
             tokio::spawn(send_tcp(address, center, inbox, stop));
         }
-        Self { device, address, lines }
+        Self { device, lines }
     }
     /// Say a line.
     pub async fn say(&self, line: String) {
@@ -124,7 +122,7 @@ pub async fn talk(sender: Sender, seed: u64, stop: CancellationToken) {
             _ = tick.tick() => {}
         }
         let now = now();
-        let expected = sender.device.kind.rate() * rhythm(&now) * TICK_MILLIS as f64 / 1000.0;
+        let expected = sender.device.kind.rate() * sender.device.share * rhythm(&now) * TICK_MILLIS as f64 / 1000.0;
         let count = expected.floor() as u32 + u32::from(rng.random_bool(expected.fract()));
         for _ in 0..count {
             let line = sender.device.ordinary(&now, &mut rng);
