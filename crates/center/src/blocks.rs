@@ -299,7 +299,7 @@ impl App {
             Ok(ended) => self.lift(&ended).await,
             Err(e) => warn!("blocks could not be ended: {e}"),
         }
-        if turn % FULL_SET_SECONDS == 0 {
+        if turn.is_multiple_of(FULL_SET_SECONDS) {
             self.send_full_sets().await;
         }
         for point in self.all_points().await {

@@ -235,7 +235,7 @@ impl Live {
         sender.last_seen = event.receive_time;
         sender.transport = event.transport;
         sender.recognised = event.format;
-        if sender.lines.is_power_of_two() || sender.lines % 1024 == 0 || sender.lines < 64 {
+        if sender.lines.is_power_of_two() || sender.lines.is_multiple_of(1024) || sender.lines < 64 {
             sender.sample = event.raw_text().chars().take(SAMPLE_CHARS_MAX).collect();
         }
     }

@@ -34,10 +34,13 @@ use crate::{
     partition::{self, Writing},
 };
 
+/// A batch that waits, with the first event in it that is new.
+type Queued = (Arc<Vec<Event>>, usize);
+
 #[derive(Default)]
 struct Queue {
     /// Batches, each with the first event in it that is new.
-    batches: VecDeque<(Arc<Vec<Event>>, usize)>,
+    batches: VecDeque<Queued>,
     rows: usize,
     /// Last event ever queued.
     last: EventId,
@@ -213,7 +216,7 @@ impl Store {
     }
 
     /// Take what is queued; `None` when closed and empty.
-    fn take(&self) -> Option<(Vec<(Arc<Vec<Event>>, usize)>, u64)> {
+    fn take(&self) -> Option<(Vec<Queued>, u64)> {
         let mut queue = self.queue.lock();
         loop {
             while queue.batches.is_empty() {
@@ -269,7 +272,7 @@ impl Store {
         self.searchable.send_replace(u64::MAX);
     }
 
-    fn publish(&self, taken: &[(Arc<Vec<Event>>, usize)]) -> Result<()> {
+    fn publish(&self, taken: &[Queued]) -> Result<()> {
         let rows = taken.iter().map(|(e, first)| e.len() - first).sum();
         let mut builder = columns::ColumnsBuilder::new(rows);
         let mut last = EventId::default();

@@ -82,7 +82,7 @@ pub async fn agency(client: &mut Client, named: Option<&str>) -> Result<u64> {
         ["name", "name_en", "code"]
             .iter()
             .any(|k| a.get(k).and_then(Value::as_str).is_some_and(|v| v.eq_ignore_ascii_case(named)))
-            || a.get("id").is_some_and(|i| i.to_string() == named)
+            || has_number(a, named)
     };
     match rows.iter().find(|a| same(a)) {
         Some(found) => number(Some(found), "id").context("the agency has no number"),
@@ -116,5 +116,9 @@ pub fn text<'a>(row: &'a Value, key: &str) -> &'a str {
 
 /// Find a row by name or number.
 pub fn by_name(rows: &[Value], named: &str) -> Option<Value> {
-    rows.iter().find(|r| text(r, "name") == named || r.get("id").is_some_and(|i| i.to_string() == named)).cloned()
+    rows.iter().find(|r| text(r, "name") == named || has_number(r, named)).cloned()
+}
+
+fn has_number(row: &Value, named: &str) -> bool {
+    row.get("id").and_then(Value::as_u64).is_some_and(|id| named.parse() == Ok(id))
 }

@@ -461,8 +461,8 @@ fn piped(web: &Web, query: Query, scope: Scope, range: TimeRange, format: Export
         let done = runtime.block_on(lake.export(&query, &scope, range, format, &mut out, &limits));
         let done = done.map_err(std::io::Error::other).and_then(|_| out.flush());
         if let Err(e) = done {
-            // The body ends in an error, so that a cut file is not taken for a whole one.
-            let _ = pieces.try_send(Err(e));
+            // The body ends in an error, so that a cut file is not taken for a whole one. This waits for a slow reader.
+            let _ = pieces.blocking_send(Err(e));
         }
     });
     Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(receiver))
