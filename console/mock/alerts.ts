@@ -336,7 +336,12 @@ function add(seed: Seed): Held {
     target: seed.target ?? null,
     verdict: null,
     timeline: [
-      { at: made.first_at, kind: "detected", actor: { kind: "rule", name: made.rule_title }, text: "" },
+      {
+        at: made.first_at,
+        kind: "detected",
+        actor: { kind: "rule", name: made.rule_title, name_en: made.rule_title_en },
+        text: "",
+      },
       ...(made.owner
         ? [
             {

@@ -109,7 +109,7 @@ export function work(block: Block): void {
   block.effect = block.id === 1_184 ? "inserted_not_effective" : dropped > 100 ? "effective" : "unknown";
 }
 
-const rule = (name: string) => ({ kind: "rule" as const, name });
+const rule = (name: string, name_en: string) => ({ kind: "rule" as const, name, name_en });
 
 /** Blocks of the morning. */
 export function resetBlocks(): void {
@@ -134,9 +134,19 @@ export function resetBlocks(): void {
     work(block);
     return block;
   };
-  past({ target: "203.0.113.201", reason: "SSH 비밀번호 대입 512번" }, 60, 12, rule("SSH 비밀번호 대입"));
-  past({ target: "198.51.100.9", reason: "여섯 기관에 같은 비밀번호" }, 60, 31, rule("여러 계정에 같은 비밀번호"));
-  past({ target: "203.0.113.55", reason: "Log4j 공격 시도 38번" }, 60, 39, rule("웹 공격 시도"));
+  past(
+    { target: "203.0.113.201", reason: "SSH 비밀번호 대입 512번" },
+    60,
+    12,
+    rule("SSH 비밀번호 대입", "SSH password guessing"),
+  );
+  past(
+    { target: "198.51.100.9", reason: "여섯 기관에 같은 비밀번호" },
+    60,
+    31,
+    rule("여러 계정에 같은 비밀번호", "One password against many accounts"),
+  );
+  past({ target: "203.0.113.55", reason: "Log4j 공격 시도 38번" }, 60, 39, rule("웹 공격 시도", "Web attack attempt"));
   past({ target: "198.51.100.31", reason: "명령 제어 서버로 알려진 주소" }, 240, 50, {
     kind: "person",
     name: "윤서진",
@@ -148,18 +158,26 @@ export function resetBlocks(): void {
     { kind: "person", name: "김예린" },
     { state: "proposed", waiting: true, approvals_needed: 1, points: [] },
   );
-  past({ target: "198.51.100.150", reason: "서버 12대의 포트를 훑음" }, 60, 14, rule("포트 훑기"), {
+  past({ target: "198.51.100.150", reason: "서버 12대의 포트를 훑음" }, 60, 14, rule("포트 훑기", "Port scan"), {
     state: "proposed",
     waiting: false,
     points: [],
   });
-  past({ target: "203.0.113.18", reason: "웹 공격 시도" }, 60, 200, rule("웹 공격 시도"), { state: "expired" });
-  past({ target: "192.0.2.40", reason: "로그인 실패 120번" }, 60, 260, rule("SSH 비밀번호 대입"), {
-    state: "refused",
-    refused_by: "protected",
-    refused_because: "국가망 연계 구간(192.0.2.0/24)에 있습니다",
-    points: [],
+  past({ target: "203.0.113.18", reason: "웹 공격 시도" }, 60, 200, rule("웹 공격 시도", "Web attack attempt"), {
+    state: "expired",
   });
+  past(
+    { target: "192.0.2.40", reason: "로그인 실패 120번" },
+    60,
+    260,
+    rule("SSH 비밀번호 대입", "SSH password guessing"),
+    {
+      state: "refused",
+      refused_by: "protected",
+      refused_because: "국가망 연계 구간(192.0.2.0/24)에 있습니다",
+      points: [],
+    },
+  );
 }
 
 const isWide = (target: string) => Number(target.split("/")[1] ?? 32) < 24;

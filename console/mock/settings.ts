@@ -171,11 +171,16 @@ export function madeAudit(): AuditEntry[] {
     ["block.create", "block B-1184", "명령 제어 서버로 알려진 주소", { kind: "person", name: "윤서진" }],
     ["alert.acknowledge", "alert A-24817", "", { kind: "person", name: "윤서진" }],
     ["user.look", "user park.dy", "연락처를 봄", { kind: "person", name: "관리자" }],
-    ["block.automatic", "block B-1181", "SSH 비밀번호 대입 512번", { kind: "rule", name: "SSH 비밀번호 대입" }],
+    [
+      "block.automatic",
+      "block B-1181",
+      "SSH 비밀번호 대입 512번",
+      { kind: "rule", name: "SSH 비밀번호 대입", name_en: "SSH password guessing" },
+    ],
     ["source.adopt", "source 솔뫼구청 방화벽", "격리에서 받아들임", { kind: "person", name: "관리자" }],
     ["rule.enable", "rule 긴 DNS 이름", "점검 기간이 끝남", { kind: "person", name: "관리자" }],
     ["session.log_in", "user yoon.sj", "", { kind: "person", name: "윤서진" }],
-    ["block.expire", "block B-1187", "기한이 끝남", { kind: "center", name: "센터" }],
+    ["block.expire", "block B-1187", "기한이 끝남", { kind: "center", name: "center" }],
   ];
   return Array.from({ length: 120 }, (_, i) => {
     const [action, object, text, actor] = acts[i % acts.length] as (typeof acts)[number];

@@ -870,8 +870,10 @@ export interface components {
         Actor: {
             /** @description `person`, `rule`, `partner`, `operator` (at the socket) or `center`. */
             kind: components["schemas"]["ActorKind"];
-            /** @description Display name. */
+            /** @description Display name; of a rule its title, Korean. */
             name: string;
+            /** @description The same in English, if there is one. */
+            name_en?: string | null;
         };
         /**
          * @description What kind of actor.
@@ -1229,7 +1231,7 @@ export interface components {
             approvals_needed: number;
             /** @description Approved by (0, 1 or 2 people). */
             approved_by: components["schemas"]["Actor"][];
-            /** @description Only a trial. */
+            /** @description Only a trial: asked for as one, or every point only tries. */
             dry_run: boolean;
             /** @description Measured effect over all points. */
             effect: components["schemas"]["Effect"];

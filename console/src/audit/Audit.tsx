@@ -30,7 +30,7 @@ const ACTIONS = [
 ];
 
 function useColumns(): Column<AuditEntry>[] {
-  const { t, count, nameOf } = useWords();
+  const { t, count, nameOf, actorOf } = useWords();
   const known = useKnown();
   return [
     { key: "id", head: t("audit.number"), width: 84, cell: (entry) => <span className="mono">{count(entry.id)}</span> },
@@ -41,7 +41,7 @@ function useColumns(): Column<AuditEntry>[] {
       width: 170,
       cell: (entry) => (
         <>
-          <span className="cut">{entry.actor.name}</span>
+          <span className="cut">{actorOf(entry.actor)}</span>
           <span className="who">
             {known("actor", entry.actor.kind)}
             {entry.address ? <span className="mono">{entry.address}</span> : null}

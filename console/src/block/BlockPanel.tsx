@@ -169,7 +169,7 @@ interface Props {
 type Change = { what: "undo" | "approve" | "refuse"; reason: string };
 
 export function BlockPanel({ id, drawer = false, onClose, onChanged }: Props) {
-  const { t, duration, minutes } = useWords();
+  const { t, duration, minutes, actorOf } = useWords();
   const known = useKnown();
   const can = useCan();
   const me = useMe();
@@ -303,7 +303,7 @@ export function BlockPanel({ id, drawer = false, onClose, onChanged }: Props) {
         <div className="target">
           <span className="mono">{block.target}</span>
           <span className="t2">
-            {t(`done_by.${block.requested_by.kind}`)} · {block.requested_by.name} · {clock(block.requested_at)} ·{" "}
+            {t(`done_by.${block.requested_by.kind}`)} · {actorOf(block.requested_by)} · {clock(block.requested_at)} ·{" "}
             {t("block.asked_for", { time: minutes(block.minutes) })}
             {took > 0
               ? ` · ${took < 1000 ? t("block.took", { ms: Math.round(took) }) : t("block.took_all", { s: (took / 1000).toFixed(1) })}`
@@ -343,9 +343,7 @@ export function BlockPanel({ id, drawer = false, onClose, onChanged }: Props) {
       <Part title={t("field.reason")}>
         <p>{block.reason}</p>
         {block.approved_by.length > 0 ? (
-          <p className="t2 s13">
-            {t("block.approved_by", { names: block.approved_by.map((each) => each.name).join(", ") })}
-          </p>
+          <p className="t2 s13">{t("block.approved_by", { names: block.approved_by.map(actorOf).join(", ") })}</p>
         ) : null}
         {block.grace_until ? (
           <p className="t2 s13">{t("block.grace_until", { time: hourMinute(block.grace_until) })}</p>

@@ -126,7 +126,7 @@ export function KillSwitch() {
 
 /** While it is thrown, on every page; points not reached first. */
 export function StopBand() {
-  const { t, count } = useWords();
+  const { t, count, actorOf } = useWords();
   const state = useLive().overview?.kill_switch;
   if (!state?.on) return null;
   return (
@@ -143,7 +143,7 @@ export function StopBand() {
       ) : null}
       {state.withdrawing > 0 ? <span>{t("kill.withdrawing", { n: count(state.withdrawing) })}</span> : null}
       <span>
-        {state.by?.name}
+        {state.by ? actorOf(state.by) : null}
         {state.since ? (
           <>
             {" · "}

@@ -1,6 +1,6 @@
 // The hook components use: messages, the language, and formats bound to it.
 import { useTranslation } from "react-i18next";
-import type { Named } from "../api/types";
+import type { Actor, Named } from "../api/types";
 import { type Language, usePrefs } from "../app/prefs";
 import * as format from "./format";
 
@@ -18,6 +18,8 @@ export interface Words {
   minutes: (count: number) => string;
   bytes: (value: number) => string;
   nameOf: (named: Pick<Named, "name" | "name_en">) => string;
+  /** Who did something: a person's name, a rule's title; the center itself by its word. */
+  actorOf: (actor: Actor) => string;
   /** One of two texts the center sends in both languages. */
   pick: (ko: string, en: string) => string;
 }
@@ -37,6 +39,7 @@ export function useWords(): Words {
     minutes: (value) => format.minutes(value, language),
     bytes: (value) => format.bytes(value, language),
     nameOf: (named) => format.nameOf(named, language),
+    actorOf: (actor) => (actor.kind === "center" ? t("actor.center") : format.nameOf(actor, language)),
     pick: (ko, en) => (language === "en" && en ? en : ko),
   };
 }

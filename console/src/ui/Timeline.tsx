@@ -1,6 +1,6 @@
 // What happened, oldest last. The sign says what kind of actor: triangle rule, square action, disc approval, bubble note.
 import type { TimelineEntry } from "../api/types";
-import { useKnown } from "../i18n/use";
+import { useKnown, useWords } from "../i18n/use";
 import { Icon, type Sign } from "./Icon";
 import { Time } from "./Time";
 
@@ -13,6 +13,7 @@ function sign(entry: TimelineEntry): Sign {
 
 export function Timeline({ entries }: { entries: readonly TimelineEntry[] }) {
   const known = useKnown();
+  const { actorOf } = useWords();
   const newest = [...entries].sort((a, b) => b.at.localeCompare(a.at));
   return (
     <ol className="tl">
@@ -25,9 +26,7 @@ export function Timeline({ entries }: { entries: readonly TimelineEntry[] }) {
           <span>
             <b>{known("timeline", entry.kind)}</b> {entry.text}
           </span>
-          <span className="t3 sm">
-            {entry.actor.kind === "person" ? entry.actor.name : known("actor", entry.actor.kind)}
-          </span>
+          <span className="t3 sm">{actorOf(entry.actor)}</span>
         </li>
       ))}
     </ol>

@@ -102,7 +102,7 @@ pub struct Block {
     pub expires_at: String,
     /// Minutes asked for.
     pub minutes: u32,
-    /// Only a trial.
+    /// Only a trial: asked for as one, or every point only tries.
     pub dry_run: bool,
     /// Refused or undone because: stable name of the safety rule or `undone`.
     pub refused_by: Option<String>,

@@ -41,8 +41,10 @@ pub enum Severity {
 pub struct Actor {
     /// `person`, `rule`, `partner`, `operator` (at the socket) or `center`.
     pub kind: ActorKind,
-    /// Display name.
+    /// Display name; of a rule its title, Korean.
     pub name: String,
+    /// The same in English, if there is one.
+    pub name_en: Option<String>,
 }
 
 /// What kind of actor.

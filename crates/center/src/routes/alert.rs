@@ -12,11 +12,12 @@ use bongsu_api::alert::{
 use bongsu_domain::{Ability, AlertId, AlertState, Role, Verdict};
 use bongsu_event::{AgencyId, EventId, Micros, Scope};
 use bongsu_lake::Limits;
+use bongsu_sigma::RuleSet;
 use bongsu_state::{AlertFilter, AlertTab, RoleRow, TimelineRow};
 
 use super::attack::techniques;
 use super::caller::{Ask, At, Body, By, Caller};
-use super::convert::{actor_kind, agency, maybe_time, named, reason, role, severity, severity_from, time};
+use super::convert::{actor_named, agency, maybe_time, named, reason, role, severity, severity_from, time};
 use super::failure::{Answer, Failure};
 use super::{Shared, Web};
 
@@ -51,11 +52,11 @@ fn verdict_from(v: api::alert::Verdict) -> Verdict {
     }
 }
 
-pub(crate) fn timeline(row: TimelineRow) -> TimelineEntry {
+pub(crate) fn timeline(row: TimelineRow, rules: &RuleSet) -> TimelineEntry {
     TimelineEntry {
         at: time(row.at),
         kind: row.kind,
-        actor: api::Actor { kind: actor_kind(row.actor), name: row.actor_name },
+        actor: actor_named(row.actor, &row.actor_name, rules),
         text: row.text,
     }
 }
@@ -193,7 +194,7 @@ pub(crate) async fn get(State(web): Shared, By(by): By, At(path): At<AlertPath>)
         next_steps_en: r.map(|r| r.next_steps.clone()).unwrap_or_default(),
         attack: r.map(|r| techniques(&r.tags)).unwrap_or_default(),
         verdict: row.verdict.map(verdict),
-        timeline: history.into_iter().map(timeline).collect(),
+        timeline: history.into_iter().map(|t| timeline(t, &book.set)).collect(),
         other_alerts: other.into_iter().map(|o| shown(o, &by)).collect(),
         entity_days,
         seen_in: seen_in.into_iter().map(|a| agency(&by.tree, a)).collect(),
@@ -359,7 +360,7 @@ pub(crate) async fn note(
         .await
         .map_err(super::failure::not_yours)?;
     tell(&web, whose, id);
-    Ok(Json(timeline(row)))
+    Ok(Json(timeline(row, &web.app.rules.now().set)))
 }
 
 impl Web {

@@ -23,11 +23,12 @@ pub(crate) async fn list(State(web): Shared, By(by): By, Ask(asked): Ask<AuditQu
         cursor: asked.cursor,
     };
     let page = web.app.state.audit(&by.scope(Ability::ReadAudit), &filter).await?;
+    let rules = web.app.rules.now();
     let rows = page.rows.into_iter().map(|e| AuditEntry {
         id: e.id,
         at: time(e.at),
         address: e.actor.address.map(|a| a.to_string()),
-        actor: actor(&e.actor),
+        actor: actor(&e.actor, &rules.set),
         action: e.action,
         object: e.object,
         agency: e.agency.map(|a| agency(&by.tree, a)),

@@ -14,6 +14,7 @@ use bongsu_domain::{
 };
 use bongsu_event::{AgencyId, Micros, Scope};
 use bongsu_lake::{Limits, Query, TimeRange};
+use bongsu_sigma::RuleSet;
 use bongsu_state::{BlockFilter, BlockRow, BlockTab, Outcome, PointRow};
 use ipnet::IpNet;
 
@@ -50,7 +51,7 @@ fn effect(e: Effect) -> api::block::Effect {
     }
 }
 
-fn shown(row: BlockRow, caller: &Caller) -> Block {
+fn shown(row: BlockRow, caller: &Caller, rules: &RuleSet) -> Block {
     let f = row.fields;
     let dropped: Vec<u64> = row.points.iter().filter_map(|p| p.packets_dropped).collect();
     Block {
@@ -60,13 +61,14 @@ fn shown(row: BlockRow, caller: &Caller) -> Block {
         waiting: row.waiting,
         agency: agency(&caller.tree, f.agency),
         reason: f.reason,
-        requested_by: actor(&f.requested_by),
+        requested_by: actor(&f.requested_by, rules),
         requested_at: time(f.requested_at),
-        approved_by: row.approvals.iter().map(|a| actor(&a.by)).collect(),
+        approved_by: row.approvals.iter().map(|a| actor(&a.by, rules)).collect(),
         approvals_needed: row.approvals_needed,
         expires_at: time(f.expires_at),
         minutes: f.minutes,
-        dry_run: f.dry_run,
+        // Points that only try make it a trial, whatever was asked.
+        dry_run: f.dry_run || (!row.points.is_empty() && row.points.iter().all(|p| p.device == "dry_run")),
         refused_by: row.refused_by,
         refused_because: row.refused_ko,
         alert: f.alert.map(|a| a.0),
@@ -90,7 +92,7 @@ fn shown(row: BlockRow, caller: &Caller) -> Block {
             .collect(),
         grace_until: maybe_time(row.grace_until),
         example: row.example,
-        timeline: row.timeline.into_iter().map(timeline).collect(),
+        timeline: row.timeline.into_iter().map(|t| timeline(t, rules)).collect(),
     }
 }
 
@@ -131,12 +133,13 @@ pub(crate) async fn list(State(web): Shared, By(by): By, Ask(asked): Ask<BlockQu
         cursor: asked.cursor,
     };
     let page = web.app.state.blocks(&by.sees(), &filter, by.now()).await?;
-    let rows = page.rows.into_iter().map(|r| shown(r, &by)).collect();
+    let rules = web.app.rules.now();
+    let rows = page.rows.into_iter().map(|r| shown(r, &by, &rules.set)).collect();
     Ok(Json(BlockPage { as_of: time(by.now()), total: page.total, rows, next: page.next }))
 }
 
 async fn one(web: &Web, by: &Caller, id: BlockId) -> Answer<Json<Block>> {
-    Ok(Json(shown(web.app.state.block(&by.sees(), id).await?, by)))
+    Ok(Json(shown(web.app.state.block(&by.sees(), id).await?, by, &web.app.rules.now().set)))
 }
 
 /// One block.
@@ -373,7 +376,7 @@ pub(crate) async fn switch(web: &Web, scope: &Scope, now: Micros) -> Answer<Kill
     Ok(KillSwitch {
         on: switch.on,
         since: maybe_time(switch.since.filter(|_| switch.on)),
-        by: switch.by.filter(|_| switch.on).as_ref().map(actor),
+        by: switch.by.filter(|_| switch.on).as_ref().map(|a| actor(a, &web.app.rules.now().set)),
         reason: switch.reason.filter(|_| switch.on),
         automatic: web.app.state.safety_policy(now).automatic,
         unreached,

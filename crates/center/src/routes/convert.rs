@@ -3,6 +3,7 @@
 use bongsu_api as api;
 use bongsu_domain::{Actor, ActorKind, AgencyTree, Role};
 use bongsu_event::{AgencyId, Micros, Severity};
+use bongsu_sigma::RuleSet;
 
 use super::failure::{Answer, Failure};
 
@@ -56,8 +57,18 @@ pub(crate) fn actor_kind(kind: ActorKind) -> api::ActorKind {
     }
 }
 
-pub(crate) fn actor(a: &Actor) -> api::Actor {
-    api::Actor { kind: actor_kind(a.kind), name: a.name.clone() }
+pub(crate) fn actor(a: &Actor, rules: &RuleSet) -> api::Actor {
+    actor_named(a.kind, &a.name, rules)
+}
+
+/// Who did something. A rule is stored by its id and shown by its title; one that is gone keeps its id.
+pub(crate) fn actor_named(kind: ActorKind, name: &str, rules: &RuleSet) -> api::Actor {
+    let rule = if kind == ActorKind::Rule { rules.find(name).and_then(|r| rules.rule(r)) } else { None };
+    let (name, name_en) = match rule {
+        Some(r) => (r.title_ko.as_ref().unwrap_or(&r.title).clone(), Some(r.title.clone())),
+        None => (name.to_owned(), None),
+    };
+    api::Actor { kind: actor_kind(kind), name, name_en }
 }
 
 pub(crate) fn role(r: Role) -> api::session::Role {
@@ -103,4 +114,21 @@ pub(crate) fn reason(text: &str) -> Answer<&str> {
         return Err(Failure::bad_request(Some("reason"), "say why, in at most 4000 characters"));
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_shown_by_its_title_in_both_languages_and_one_that_is_gone_by_its_id() {
+        let (rules, refused) = RuleSet::load(&crate::rulebook::shipped());
+        assert!(refused.is_empty(), "{refused:?}");
+        let rule = rules.rules().iter().find(|r| r.title_ko.is_some()).unwrap();
+        let shown = actor(&Actor::rule(&rule.id), &rules);
+        assert_eq!((Some(&shown.name), shown.name_en.as_ref()), (rule.title_ko.as_ref(), Some(&rule.title)));
+        assert_eq!(actor(&Actor::rule("gone"), &rules).name, "gone");
+        let person = Actor { kind: ActorKind::Person, name: rule.id.clone(), ..Actor::center() };
+        assert_eq!(actor(&person, &rules).name, rule.id, "a person may bear any name");
+    }
 }

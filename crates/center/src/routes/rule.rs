@@ -121,8 +121,9 @@ fn case_lines(case: &bongsu_sigma::Case) -> Vec<String> {
     case.lines.iter().map(line).collect()
 }
 
-fn history(row: AuditRow) -> bongsu_api::alert::TimelineEntry {
-    bongsu_api::alert::TimelineEntry { at: time(row.at), kind: row.action, actor: actor(&row.actor), text: row.text }
+fn history(row: AuditRow, rules: &RuleSet) -> bongsu_api::alert::TimelineEntry {
+    let by = actor(&row.actor, rules);
+    bongsu_api::alert::TimelineEntry { at: time(row.at), kind: row.action, actor: by, text: row.text }
 }
 
 fn find(web: &Web, id: &str) -> Answer<(Arc<crate::rulebook::Book>, RuleIdx)> {
@@ -158,7 +159,7 @@ pub(crate) async fn get(State(web): Shared, By(by): By, At(path): At<RulePath>) 
         next_steps_en: rule.next_steps.clone(),
         text: rule.text.to_string(),
         cases: cases.collect(),
-        history: switched.into_iter().map(history).collect(),
+        history: switched.into_iter().map(|row| history(row, &book.set)).collect(),
     }))
 }
 

@@ -29,7 +29,9 @@ async fn an_analyst_takes_an_alert_blocks_its_source_and_undoes_it() {
     assert_eq!((made["state"].as_str(), made["points"][0]["state"].as_str()), (Some("applied"), Some("applied")));
     let block = made["id"].as_i64().unwrap();
     let queue = city.say(Some(&analyst), Method::GET, "/api/alerts", None).await.json();
-    assert_eq!(queue["rows"][0]["block"]["id"].as_i64(), Some(block));
+    let brief = &queue["rows"][0]["block"];
+    assert_eq!(brief["id"].as_i64(), Some(block));
+    assert_eq!((&made["dry_run"], &brief["dry_run"]), (&true.into(), &true.into()), "its only point only tries");
     let undone = city
         .say(Some(&analyst), Method::POST, &format!("/api/blocks/{block}/undo"), Some(&json!({"reason": "oops"})))
         .await

@@ -228,7 +228,9 @@ impl State {
             }
         }
         let mut blocks = QueryBuilder::new(
-            "SELECT id, alert_id, state, rule_id, approvals_needed, expires_at, dry_run FROM blocks WHERE ",
+            "SELECT id, alert_id, state, rule_id, approvals_needed, expires_at, (dry_run OR COALESCE((SELECT \
+             MIN(p.device = 'dry_run') FROM block_points b JOIN points p ON p.id = b.point_id WHERE b.block_id = blocks.id), \
+             0)) AS dry_run FROM blocks WHERE ",
         );
         push_in(&mut blocks, "alert_id", ids);
         blocks.push(" ORDER BY id");
