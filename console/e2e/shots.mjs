@@ -1,6 +1,7 @@
-// Pictures of every page, to be looked at: `npm run shots [-- name…]` writes them to e2e/shots/.
+// Pictures of every page, to be looked at: `npm run shots [-- name…]` writes them to e2e/shots/. LOOKS chooses themes, languages
+// and sizes, as `light-ko,dark-en,light-ko-phone`.
 import { mkdirSync } from "node:fs";
-import { launch, openPage, startMock } from "./lib/browser.mjs";
+import { LAPTOP, launch, openPage, PHONE, startMock } from "./lib/browser.mjs";
 import { PAGES } from "./lib/pages.mjs";
 
 process.env.SHOTS = "1";
@@ -12,11 +13,15 @@ const mock = await startMock(Number(process.env.PORT ?? 4791));
 const browser = await launch();
 try {
   for (const look of looks) {
-    const [theme, language] = look.split("-");
+    const [theme, language, size] = look.split("-");
     for (const { name, at, ready, prepare } of PAGES) {
       if (wanted.length > 0 && !wanted.includes(name)) continue;
       await fetch(`${mock.url}/mock/reset`);
-      const { page, context, problems } = await openPage(browser, { theme, language });
+      const { page, context, problems } = await openPage(browser, {
+        theme,
+        language,
+        size: size === "phone" ? PHONE : LAPTOP,
+      });
       if (name === "login") await fetch(`${mock.url}/mock/logout`);
       await page.goto(mock.url + at);
       await page.waitForSelector(ready, { timeout: 10_000 }).catch(() => problems.push(`never came: ${ready}`));

@@ -8,6 +8,10 @@ import { chromium } from "playwright-core";
 const CONSOLE = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 export const CHROMIUM = process.env.BONGSU_CHROMIUM ?? "/usr/bin/chromium";
 
+/** Sizes pages are looked at in, CSS pixels: a 14" office laptop, a telephone. */
+export const LAPTOP = { width: 1440, height: 900 };
+export const PHONE = { width: 390, height: 844 };
+
 const ARGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -18,8 +22,9 @@ const ARGS = [
   "--disable-sync",
 ];
 
-export function launch() {
-  return chromium.launch({ executablePath: CHROMIUM, args: ARGS });
+/** `executable` is for a browser that runs elsewhere, as in a network namespace. */
+export function launch(executable = CHROMIUM) {
+  return chromium.launch({ executablePath: executable, args: ARGS });
 }
 
 /** Start the built console with the mock center behind it; `npm run build` must have run. */
@@ -61,11 +66,8 @@ export async function startMock(port = 4790) {
   throw new Error(`the mock did not answer:\n${said}`);
 }
 
-/** A page with the choices of a person already made; collects what went wrong in it. */
-export async function openPage(
-  browser,
-  { theme = "light", language = "ko", keys = true, size = { width: 1440, height: 900 } } = {},
-) {
+/** A browser's profile with the choices of a person already made. */
+export async function openContext(browser, { theme = "light", language = "ko", keys = true, size = LAPTOP } = {}) {
   const context = await browser.newContext({
     viewport: size,
     locale: language === "ko" ? "ko-KR" : "en-US",
@@ -85,6 +87,11 @@ export async function openPage(
       density: "compact",
     },
   );
+  return context;
+}
+
+/** A page, and what goes wrong in it: held against this page alone, never against the one opened after it. */
+export async function newPage(context) {
   const page = await context.newPage();
   const problems = [];
   page.on("pageerror", (error) => problems.push(String(error)));
@@ -97,5 +104,15 @@ export async function openPage(
     if (host !== new URL(page.url() === "about:blank" ? request.url() : page.url()).hostname)
       problems.push(`a request left the center: ${request.url()}`);
   });
-  return { page, context, problems };
+  return { page, problems };
 }
+
+/** A page in a profile of its own. */
+export async function openPage(browser, choices) {
+  const context = await openContext(browser, choices);
+  return { context, ...(await newPage(context)) };
+}
+
+/** Does the page reach over its right edge? Tables may scroll inside their own frame. */
+export const overflows = (page) =>
+  page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth + 1);

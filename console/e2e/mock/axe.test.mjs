@@ -1,16 +1,16 @@
-// axe finds nothing on any page or state, in every theme and both languages; and no page reaches outside the center.
+// axe finds nothing on any page or state, in every theme and both languages; no page reaches outside the center, and none
+// reaches over the edge of a phone.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { axe } from "../lib/axe.mjs";
-import { launch, openPage, startMock } from "../lib/browser.mjs";
+import { launch, newPage, openContext, overflows, PHONE, startMock } from "../lib/browser.mjs";
 import { PAGES } from "../lib/pages.mjs";
 
 /** Colours do not change with the language: the third theme is looked at in Korean. */
 const THEMES = { ko: ["light", "dark", "contrast"], en: ["light", "dark"] };
 let mock;
 let browser;
-/** One page per language, kept: its files stay in the browser's cache. */
-const open = {};
+const states = { looked: 0, clean: 0 };
 
 before(async () => {
   mock = await startMock(4793);
@@ -19,33 +19,43 @@ before(async () => {
 after(async () => {
   await browser?.close();
   mock?.stop();
+  console.log(`axe against the mock: ${states.clean} of ${states.looked} page states without a finding`);
 });
 
 for (const language of ["ko", "en"]) {
+  /** One profile per language: its files stay in the browser's cache. The page is new each time, and closed after. */
+  let context;
   for (const { name, at, ready, prepare } of PAGES) {
     test(`axe: ${name}, ${language}`, async () => {
+      context ??= await openContext(browser, { language });
       await fetch(`${mock.url}/mock/reset`);
       if (name === "login") await fetch(`${mock.url}/mock/logout`);
-      open[language] ??= await openPage(browser, { language });
-      const { page, problems } = open[language];
-      problems.length = 0;
-      await page.goto("about:blank");
-      await page.goto(mock.url + at);
-      await page.waitForSelector(ready, { timeout: 15_000 });
-      await prepare?.(page, mock.url);
-      const found = [];
-      for (const theme of THEMES[language]) {
-        await page.evaluate((next) => {
-          document.documentElement.dataset.theme = next;
-        }, theme);
-        for (const finding of await axe(page)) found.push(`${theme}: ${finding}`);
+      const { page, problems } = await newPage(context);
+      try {
+        await page.goto(mock.url + at);
+        await page.waitForSelector(ready, { timeout: 15_000 });
+        await prepare?.(page, mock.url);
+        const found = [];
+        for (const theme of THEMES[language]) {
+          await page.evaluate((next) => {
+            document.documentElement.dataset.theme = next;
+          }, theme);
+          const findings = await axe(page);
+          states.looked += 1;
+          states.clean += findings.length === 0 ? 1 : 0;
+          for (const finding of findings) found.push(`${theme}: ${finding}`);
+        }
+        await page.setViewportSize(PHONE);
+        if (await overflows(page)) found.push(`reaches over the edge at ${PHONE.width} px`);
+        assert.deepEqual(found, []);
+        const expected = name === "queue-lost" ? /ERR_/ : /^$/;
+        assert.deepEqual(
+          problems.filter((problem) => !expected.test(problem)),
+          [],
+        );
+      } finally {
+        await page.close();
       }
-      assert.deepEqual(found, []);
-      const expected = name === "queue-lost" ? /ERR_/ : /^$/;
-      assert.deepEqual(
-        problems.filter((problem) => !expected.test(problem)),
-        [],
-      );
     });
   }
 }
