@@ -26,11 +26,13 @@ function Line({ event }: { event: AlertEvent }) {
   return (
     <div>
       <div className="meta">
-        <span className="mono">{clockMs(event.time)}</span>
+        <span className="mono nowrap">{clockMs(event.time)}</span>
         <span>{event.source}</span>
         {event.hash_ok === false ? <span className="warn">{t("event.hash_bad")}</span> : null}
         <span className="grow" />
-        <Link href={`/search?q=&${around(event.time)}`}>{t("event.around")}</Link>
+        <Link className="nowrap" href={`/search?q=&${around(event.time)}`}>
+          {t("event.around")}
+        </Link>
       </div>
       <Raw text={event.raw} marks={event.marks} />
     </div>

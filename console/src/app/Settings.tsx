@@ -1,5 +1,5 @@
 // Settings: the sub-menu and its pages. An entry is shown to those who may use it.
-import { type ComponentType, lazy, Suspense, useEffect } from "react";
+import { type ComponentType, lazy, Suspense, useEffect, useRef } from "react";
 import type { Abilities } from "../api/types";
 import { useWords } from "../i18n/use";
 import { Skeleton } from "../ui/States";
@@ -41,9 +41,14 @@ export default function Settings() {
   useEffect(() => {
     if (!found) go("/settings/sources", { replace: true });
   }, [found]);
+  // On a phone the names stand in a row that scrolls: the one that is open is in sight.
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    nav.current?.querySelector(`[href$="/${at}"]`)?.scrollIntoView?.({ block: "nearest", inline: "nearest" });
+  }, [at]);
   return (
     <div className="settings">
-      <nav className="subnav" aria-label={t("page.settings")}>
+      <nav className="subnav" aria-label={t("page.settings")} ref={nav}>
         <h2>{t("page.settings")}</h2>
         {entries.map((entry) => (
           <Link key={entry.at} href={`/settings/${entry.at}`} aria-current={entry.at === at ? "page" : undefined}>

@@ -44,7 +44,7 @@ function StateTag({ block }: { block: Block }) {
 }
 
 function useColumns(): Column<Block>[] {
-  const { t, count, duration, nameOf } = useWords();
+  const { t, count, duration, nameOf, actorOf } = useWords();
   const now = useNow();
   const left = (block: Block) => (new Date(block.expires_at).getTime() - now) / 1000;
   return [
@@ -79,10 +79,10 @@ function useColumns(): Column<Block>[] {
     {
       key: "by",
       head: t("block.by"),
-      width: 132,
+      width: 220,
       cell: (block) => (
         <>
-          <span className="cut">{block.requested_by.name}</span>
+          <span className="cut">{actorOf(block.requested_by)}</span>
           <span className="who">
             {t(`actor.${block.requested_by.kind}`)} · <Time at={block.requested_at} />
           </span>
@@ -99,7 +99,7 @@ function useColumns(): Column<Block>[] {
         standing(block) && left(block) > 0 ? (
           duration(left(block))
         ) : (
-          <span className="t3">{clock(block.expires_at).slice(0, 5)}</span>
+          <span className="t3">{t("block.up_to", { time: clock(block.expires_at).slice(0, 5) })}</span>
         ),
       sort: (block) => block.expires_at,
     },

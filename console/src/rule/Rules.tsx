@@ -59,7 +59,7 @@ function useColumns(): Column<Rule>[] {
     {
       key: "detections",
       head: t("rule.detections"),
-      width: 108,
+      width: 124,
       num: true,
       cell: (rule) => count(rule.detections),
       sort: (rule) => rule.detections,
@@ -67,7 +67,7 @@ function useColumns(): Column<Rule>[] {
     {
       key: "last",
       head: t("rule.last"),
-      width: 104,
+      width: 112,
       cell: (rule) => (rule.last_at ? <Time at={rule.last_at} /> : null),
       sort: (rule) => rule.last_at ?? "",
     },

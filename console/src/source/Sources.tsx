@@ -104,7 +104,7 @@ function useColumns(): Column<Source>[] {
     {
       key: "unparsed",
       head: t("source.unparsed"),
-      width: 88,
+      width: 92,
       num: true,
       cell: (source) =>
         source.unparsed_share === null || source.unparsed_share === undefined ? null : (
@@ -117,7 +117,7 @@ function useColumns(): Column<Source>[] {
     {
       key: "seen",
       head: t("source.seen"),
-      width: 104,
+      width: 116,
       cell: (source) =>
         source.last_seen_at ? <Time at={source.last_seen_at} /> : <span className="t3">{t("source.never")}</span>,
       sort: (source) => source.last_seen_at ?? "",
@@ -160,7 +160,7 @@ function useQuarantineColumns(): Column<Quarantined>[] {
     {
       key: "first",
       head: t("source.first"),
-      width: 104,
+      width: 116,
       cell: (each) => <Time at={each.first_seen_at} />,
       sort: (each) => each.first_seen_at,
     },

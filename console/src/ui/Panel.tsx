@@ -30,7 +30,7 @@ export function Panel({ label, lead, head, foot, children, drawer = false, onClo
   return (
     <aside className={drawer ? "panel drawer" : "panel"} aria-label={label} ref={place} tabIndex={-1}>
       <div className="ph">
-        <div className="row">
+        <div className="row lead">
           {lead}
           <span className="grow" />
           <button
