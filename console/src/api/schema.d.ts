@@ -1598,7 +1598,7 @@ export interface components {
             agency: string;
             /** @description Class name. */
             class: string;
-            /** @description Where to. */
+            /** @description Where to: an address, else a host name. */
             dst?: string | null;
             /** @description Event id. */
             id: string;
@@ -1606,7 +1606,7 @@ export interface components {
             result: string;
             /** @description Source name. */
             source: string;
-            /** @description Where from. */
+            /** @description Where from: an address, else a host name. */
             src?: string | null;
             /** @description One line of content. */
             text: string;

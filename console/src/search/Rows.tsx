@@ -53,10 +53,10 @@ function Line({ row, opened, here, onFocus }: { row: EventRow; opened: boolean; 
         {row.source}
       </span>
       <span role="gridcell" className="cut">
-        {row.src ? <Value mono field="src_ip" value={row.src} /> : null}
+        {row.src ? <Value mono field={endOf("src", row.src)} value={row.src} /> : null}
       </span>
       <span role="gridcell" className="cut">
-        {row.dst ? <Value mono field="dst_ip" value={row.dst} /> : null}
+        {row.dst ? <Value mono field={endOf("dst", row.dst)} value={row.dst} /> : null}
       </span>
       <span role="gridcell" className={row.result === "failure" || row.result === "deny" ? "t2" : "ac"}>
         {row.result ? known("result", row.result) : null}
@@ -67,6 +67,9 @@ function Line({ row, opened, here, onFocus }: { row: EventRow; opened: boolean; 
     </div>
   );
 }
+
+/** The field an end of a row was taken from: its address, or the host's name where no address is known. */
+const endOf = (side: "src" | "dst", value: string) => (/^\d+(\.\d+){3}$|:/.test(value) ? `${side}_ip` : `${side}_host`);
 
 export function Rows({ rows, opened, more, loading }: Props) {
   const { t } = useWords();

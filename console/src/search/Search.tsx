@@ -163,7 +163,10 @@ export default function Search() {
                     n: big(first.scanned),
                     s: (first.took_ms / 1000).toFixed(first.took_ms < 1000 ? 2 : 1),
                   })}{" "}
-                  · {t("search.files", { read: count(first.files_read), of: count(first.files_total) })} ·{" "}
+                  ·{" "}
+                  {first.files_total > 0
+                    ? `${t("search.files", { read: count(first.files_read), of: count(first.files_total) })} · `
+                    : null}
                   {t("as_of", { time: clock(first.as_of) })}
                 </span>
               </div>

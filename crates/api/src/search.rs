@@ -43,9 +43,9 @@ pub struct EventRow {
     pub class: String,
     /// `success`, `failure`, `allow`, `deny` or empty.
     pub result: String,
-    /// Where from.
+    /// Where from: an address, else a host name.
     pub src: Option<String>,
-    /// Where to.
+    /// Where to: an address, else a host name.
     pub dst: Option<String>,
     /// One line of content.
     pub text: String,

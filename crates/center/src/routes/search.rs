@@ -90,13 +90,9 @@ fn maybe(row: &Row, name: &str) -> Option<String> {
     Some(text(row, name)).filter(|t| !t.is_empty())
 }
 
-fn endpoint(row: &Row, ip: &str, port: &str, host: &str) -> Option<String> {
-    let address = maybe(row, ip).or_else(|| maybe(row, host))?;
-    Some(match maybe(row, port) {
-        Some(port) if address.contains(':') => format!("[{address}]:{port}"),
-        Some(port) => format!("{address}:{port}"),
-        None => address,
-    })
+/// A value that can be searched for as it stands: the port is a field of its own, shown with the whole event.
+fn endpoint(row: &Row, ip: &str, host: &str) -> Option<String> {
+    maybe(row, ip).or_else(|| maybe(row, host))
 }
 
 fn result(row: &Row) -> String {
@@ -117,8 +113,8 @@ fn shown(web: &Web, tree: &bongsu_domain::AgencyTree, row: &Row) -> EventRow {
         source: web.source_name(row.source),
         class: text(row, "class"),
         result: result(row),
-        src: endpoint(row, "src_ip", "src_port", "src_host"),
-        dst: endpoint(row, "dst_ip", "dst_port", "dst_host"),
+        src: endpoint(row, "src_ip", "src_host"),
+        dst: endpoint(row, "dst_ip", "dst_host"),
         text: content.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TEXT_CHARS_MAX).collect(),
     }
 }
