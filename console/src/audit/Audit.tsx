@@ -56,7 +56,9 @@ function useColumns(): Column<AuditEntry>[] {
       cell: (entry) => (
         <>
           <b>{entry.object}</b>
-          <span className="who">{entry.text}</span>
+          <span className="who">
+            <span className="cut">{entry.text}</span>
+          </span>
         </>
       ),
     },

@@ -65,9 +65,11 @@ function Points({ block }: { block: Block }) {
     <Part
       title={t("block.points")}
       note={
-        applied === block.points.length
-          ? t("block.all_confirmed", { n: applied })
-          : t("block.some_confirmed", { n: applied, of: block.points.length })
+        !standing(block)
+          ? null
+          : applied === block.points.length
+            ? t("block.all_confirmed", { n: applied })
+            : t("block.some_confirmed", { n: applied, of: block.points.length })
       }
     >
       {failed.map((point) => (
@@ -141,10 +143,12 @@ function Figures({ block }: { block: Block }) {
         <span className="t2">{t(on || block.state === "proposed" ? "block.ends_at" : "block.was_until")}</span>
         <b>{clock(block.expires_at)}</b>
       </div>
-      <div>
-        <span className="t2">{t("block.time_left")}</span>
-        <b>{on && left > 0 ? duration(left) : <span className="vh">{t("none")}</span>}</b>
-      </div>
+      {on && left > 0 ? (
+        <div>
+          <span className="t2">{t("block.time_left")}</span>
+          <b>{duration(left)}</b>
+        </div>
+      ) : null}
       <div>
         <span className="t2">{t("block.dropped")}</span>
         <b>
@@ -314,7 +318,9 @@ export function BlockPanel({ id, drawer = false, onClose, onChanged }: Props) {
     >
       {block.refused_because ? (
         <section className="blk">
-          <p className="warn">{known("safety_refused", block.refused_by ?? "")}</p>
+          <p className={block.state === "refused" ? "warn" : undefined}>
+            {known("safety_refused", block.refused_by ?? "")}
+          </p>
           <p className="t2 s13">{block.refused_because}</p>
         </section>
       ) : null}
