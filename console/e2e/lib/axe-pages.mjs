@@ -1,28 +1,27 @@
-// axe finds nothing on any page or state, in every theme and both languages; no page reaches outside the center, and none
-// reaches over the edge of a phone.
+// Axe over every page and state against the mock: nothing found in any theme, no request outside the center, nothing over the
+// edge of a phone. One file a language calls this, each with a mock of its own, so that the two can run side by side.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { axe } from "../lib/axe.mjs";
-import { launch, newPage, openContext, overflows, PHONE, startMock } from "../lib/browser.mjs";
-import { PAGES } from "../lib/pages.mjs";
+import { axe } from "./axe.mjs";
+import { launch, newPage, openContext, overflows, PHONE, startMock } from "./browser.mjs";
+import { PAGES } from "./pages.mjs";
 
 /** Colours do not change with the language: the third theme is looked at in Korean. */
 const THEMES = { ko: ["light", "dark", "contrast"], en: ["light", "dark"] };
-let mock;
-let browser;
-const states = { looked: 0, clean: 0 };
-
-before(async () => {
-  mock = await startMock(4793);
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  mock?.stop();
-  console.log(`axe against the mock: ${states.clean} of ${states.looked} page states without a finding`);
-});
-
-for (const language of ["ko", "en"]) {
+/** Make the tests of one language; the mock listens on `port`. */
+export function testPages(language, port) {
+  let mock;
+  let browser;
+  const states = { looked: 0, clean: 0 };
+  before(async () => {
+    mock = await startMock(port);
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    mock?.stop();
+    console.log(`axe against the mock, ${language}: ${states.clean} of ${states.looked} page states without a finding`);
+  });
   /** One profile per language: its files stay in the browser's cache. The page is new each time, and closed after. */
   let context;
   for (const { name, at, ready, prepare } of PAGES) {
