@@ -112,6 +112,7 @@ async function open() {
 
 const worlds = {};
 before(() => {
+  if (SHOTS) mkdirSync(SHOTS, { recursive: true });
   const lacks = process.env.BONGSU_E2E_URL ? null : lacking();
   if (lacks)
     console.log(
@@ -242,6 +243,11 @@ async function blockAndUndo(page, world, hands) {
       /막힘 확인/.test(await text(page, ".panel")),
     );
   }
+  if (SHOTS) {
+    // Pictures want some seconds of effect in the chart.
+    await page.waitForTimeout(20_000);
+    await page.screenshot({ path: `${SHOTS}/effective.png` });
+  }
   await hands.undo(page);
   await until(page, "the block is undone", 30_000, async () => /되돌렸습니다/.test(await headline(page)));
 }
@@ -320,7 +326,6 @@ test("axe finds nothing on any page, in both themes and both languages; no page 
   const world = worlds.mouse;
   const found = [];
   const states = { looked: 0, clean: 0 };
-  if (SHOTS) mkdirSync(SHOTS, { recursive: true });
   const walk = async (language) => {
     const context = await openContext(world.browser, { language });
     const door = await newPage(context);
