@@ -116,7 +116,7 @@ before(() => {
   const lacks = process.env.BONGSU_E2E_URL ? null : lacking();
   if (lacks)
     console.log(
-      `skipped: the effect of a real block in the browser needs root, ip and nft, and ${lacks} is missing; it is tried on a dry-run point`,
+      `skipped: the effect of a real block in the browser needs root, ip and nft (${lacks}); it is tried on a dry-run point`,
     );
 });
 after(async () => {

@@ -49,9 +49,10 @@ const has = (program) => {
 
 /** Why there can be no namespaces here; null: there can. */
 export function lacking() {
-  if (process.env.BONGSU_E2E_POINT === "dry_run") return "BONGSU_E2E_POINT=dry_run";
-  if (process.getuid?.() !== 0) return "root";
-  return ["ip", "nft"].find((program) => !has(program)) ?? null;
+  if (process.env.BONGSU_E2E_POINT === "dry_run") return "BONGSU_E2E_POINT is dry_run";
+  if (process.getuid?.() !== 0) return "this is not root";
+  const missing = ["ip", "nft"].find((program) => !has(program));
+  return missing ? `${missing} is missing` : null;
 }
 
 const ip = (words) => execFileSync("ip", words.split(" "), { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
