@@ -512,7 +512,7 @@ fn time(values: &mut Values, name: NameId, slot: Slot<'_>) {
     if slot.kind == kind::FILETIME
         && let Ok(ticks) = slot.bytes.try_into().map(u64::from_le_bytes)
     {
-        values.time = Some(value::filetime(ticks));
+        values.time = Some(value::filetime(ticks)).filter(value::is_set);
     }
     value::put(values, name, slot.kind, slot.bytes, None);
 }

@@ -85,7 +85,7 @@ impl EvtxReader {
             last = Some(record.id);
             self.values.clear();
             if self.record(chunk, &record).is_some() && !self.values.is_empty() {
-                let time = self.values.time.unwrap_or(value::filetime(record.written));
+                let time = self.values.time.or(Some(value::filetime(record.written)).filter(value::is_set));
                 visit(&WindowsEvent { names: &self.names, values: &self.values, record: record.id, time });
                 report.records += 1;
             } else {

@@ -71,8 +71,8 @@ pub struct WindowsEvent<'r> {
     pub(super) values: &'r Values,
     /// The record's own number.
     pub record: u64,
-    /// When it happened; of a record that does not say so, when it was written.
-    pub time: Micros,
+    /// When it happened; of a record that does not say so, when it was written. Clocks that were never set say nothing.
+    pub time: Option<Micros>,
 }
 
 impl<'r> WindowsEvent<'r> {

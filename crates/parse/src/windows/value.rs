@@ -42,9 +42,17 @@ pub(super) mod kind {
 /// 1601-01-01 to 1970-01-01, microseconds.
 const FILETIME_EPOCH_MICROS: i64 = 11_644_473_600_000_000;
 
+/// Before 1971 a clock was never set.
+const YEAR_MIN: Micros = Micros(365 * 86_400 * Micros::SECOND);
+
 /// The instant that a FILETIME counts to.
 pub(super) fn filetime(ticks: u64) -> Micros {
     Micros(i64::try_from(ticks / 10).unwrap_or(i64::MAX).saturating_sub(FILETIME_EPOCH_MICROS))
+}
+
+/// Is it a time that a clock which was set may say?
+pub(super) fn is_set(time: &Micros) -> bool {
+    *time >= YEAR_MIN
 }
 
 /// Put a value under its name; one without content becomes `empty`. Arrays give each of their items.

@@ -7,7 +7,7 @@ use memchr::{memchr, memmem};
 
 use super::event::{Held, Values, WindowsEvent};
 use super::names::{Names, push_step};
-use super::{ELEMENT_DEPTH_MAX, NAMES_MAX};
+use super::{ELEMENT_DEPTH_MAX, NAMES_MAX, value};
 
 /// Reads events in their XML form; its memory is used again for the next. One a thread.
 #[derive(Debug, Default)]
@@ -56,7 +56,7 @@ impl XmlReader {
         if !self.open.is_empty() || self.values.is_empty() {
             return None;
         }
-        let time = self.values.time.unwrap_or(Micros(0));
+        let time = self.values.time.filter(value::is_set);
         Some(WindowsEvent { names: &self.names, values: &self.values, record, time })
     }
 
@@ -229,7 +229,7 @@ mod tests {
         let mut reader = XmlReader::new();
         let event = reader.read(EVENT, 7).unwrap();
         assert_eq!(event.record, 7);
-        assert_eq!(event.time.to_string(), "2026-03-02T01:02:03.123456Z");
+        assert_eq!(event.time.unwrap().to_string(), "2026-03-02T01:02:03.123456Z");
         for (name, value) in [
             ("Provider_Name", ValueRef::Text("Microsoft-Windows-Sysmon")),
             ("EventID", ValueRef::Text("1")),

@@ -47,7 +47,7 @@ fn what_was_written_is_read_back() {
     let mut seen = Vec::new();
     let mut reader = EvtxReader::new();
     let report = reader.read(&file[4096..], &mut |e| {
-        assert_eq!(e.time.0, (1_772_413_200 + e.record as i64) * 1_000_000);
+        assert_eq!(e.time.unwrap().0, (1_772_413_200 + e.record as i64) * 1_000_000);
         assert_eq!(e.get("CommandLine"), Some(ValueRef::Text(&format!("whoami /all {} 수안구청", e.record))));
         assert_eq!(e.get("ProcessId"), Some(ValueRef::Int(4_000 + e.record as i64)));
         assert_eq!(e.get("EventID"), Some(ValueRef::Int(1)));
