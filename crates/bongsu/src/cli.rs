@@ -73,6 +73,11 @@ pub enum Command {
     /// Read raw lines into events, without a center.
     #[command(after_help = "Example: bongsu parse --format auto --timezone Asia/Seoul /var/log/auth.log")]
     Parse(Parse),
+    /// Run rules over log files and folders, or over stored events.
+    #[command(
+        after_help = "Examples:\n  bongsu hunt --rules rules/ windows/ --output table -- evtx/\n  bongsu hunt --rules sigma/rules sigma/rules-dfir --level high --output html --lang ko -- case-17/ > report.html\n  bongsu hunt --lake --from 2026-03-01 --to 2026-03-08 --output jsonl\n\nExit 0 with or without detections, also when a damaged file was read in part; 3 if nothing was readable; 2 for wrong use."
+    )]
+    Hunt(Hunt),
     /// Detection rules.
     Rules {
         /// What.
@@ -328,6 +333,73 @@ pub struct Parse {
     pub file: String,
 }
 
+/// Run rules over logs.
+#[derive(Args, Debug)]
+pub struct Hunt {
+    /// Rule files or folders of rules; may be repeated. None: the rules in the binary. Where no input is named
+    /// behind `--` or another flag, paths in this list that hold no rule are the inputs.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub rules: Vec<PathBuf>,
+    /// auto, evtx, jsonl, json (objects in lists or over several lines), xml, text, or the name of a format of `parse`.
+    #[arg(long, default_value = "auto")]
+    pub format: String,
+    /// Form of the output.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: HuntOutput,
+    /// Language of the page.
+    #[arg(long, value_enum, default_value_t)]
+    pub lang: Lang,
+    /// Lowest level of rules to report: informational, low, medium, high, critical.
+    #[arg(long, default_value = "informational")]
+    pub level: String,
+    /// Only events from this time on, as 2026-03-02T09:00:00+09:00.
+    #[arg(long, value_name = "TIME")]
+    pub from: Option<String>,
+    /// Only events before this time.
+    #[arg(long, value_name = "TIME")]
+    pub to: Option<String>,
+    /// Zone of times written without one, and of the page, as Asia/Seoul.
+    #[arg(long, default_value = "UTC")]
+    pub timezone: String,
+    /// Threads that match; default all cores. The output does not depend on it.
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// Hunt in the events that the center of --data has stored.
+    #[arg(long)]
+    pub lake: bool,
+    /// Without the line about the whole at the end.
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Files and folders: EVTX, JSON lines, JSON lists, exported XML, any format of `parse`; plain, .gz or .zst; - for
+    /// standard input.
+    #[arg(value_name = "INPUT")]
+    pub inputs: Vec<PathBuf>,
+}
+
+/// Form of what a hunt finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum HuntOutput {
+    /// Columns for people, with a summary.
+    #[default]
+    Table,
+    /// One JSON object a line: rule_id, rule, level, time, source, record, matched.
+    Jsonl,
+    /// The same as comma-separated values with a head.
+    Csv,
+    /// One self-contained page to hand over.
+    Html,
+}
+
+/// A language.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Lang {
+    /// 한국어.
+    #[default]
+    Ko,
+    /// English.
+    En,
+}
+
 /// Rules.
 #[derive(Subcommand, Debug)]
 pub enum RulesCommand {
@@ -340,8 +412,9 @@ pub enum RulesCommand {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
-    /// Run the cases that stand in the rules; exit 1 if one does not hold.
-    #[command(after_help = "Example: bongsu rules test ./rules")]
+    /// Run the cases that stand in the rules, and the recordings that SigmaHQ's info.yml files name (EVTX and JSON); exit 1
+    /// if one does not hold.
+    #[command(after_help = "Example: bongsu rules test ./rules ./regression_data")]
     Test {
         /// Files or folders; none: the rules in the binary.
         paths: Vec<PathBuf>,

@@ -13,8 +13,6 @@ use clap::Parser;
 
 /// Done.
 const DONE: u8 = 0;
-/// Something failed.
-const FAILED: u8 = 3;
 
 fn main() -> ExitCode {
     let arguments = cli::Cli::parse();
@@ -23,7 +21,7 @@ fn main() -> ExitCode {
         Err(error) if commands::is_closed_pipe(&error) => ExitCode::from(DONE),
         Err(error) => {
             eprintln!("bongsu: {error:#}");
-            ExitCode::from(FAILED)
+            ExitCode::from(commands::FAILED)
         }
     }
 }

@@ -78,7 +78,7 @@ pub fn shown(text: &str) -> String {
 }
 
 /// Columns a text takes on a terminal: Hangul and other wide letters take two.
-fn width(text: &str) -> usize {
+pub fn width(text: &str) -> usize {
     text.chars()
         .map(|c| match u32::from(c) {
             0x1100..=0x115f

@@ -3,6 +3,7 @@
 mod agent;
 mod block;
 mod center;
+mod hunt;
 mod parse;
 mod rules;
 mod search;
@@ -24,6 +25,11 @@ use crate::client::Client;
 /// Found something to report (check, verify, test).
 pub const FOUND: u8 = 1;
 
+/// The command line asks for something that can't be.
+pub const WRONG_USE: u8 = 2;
+/// Nothing could be done.
+pub const FAILED: u8 = 3;
+
 /// Run a command; the exit code.
 ///
 /// # Errors
@@ -33,6 +39,7 @@ pub fn run(cli: Cli) -> Result<u8> {
     match cli.command {
         Command::Center(arguments) => center::run(data, arguments),
         Command::Parse(arguments) => parse::run(&arguments),
+        Command::Hunt(arguments) => hunt::run(data, arguments),
         Command::Rules { command } => rules::run(command),
         Command::Verify { output } => verify::run(&folder(data)?, output),
         Command::Status { output } => wait(status::run(folder(data)?, output)),

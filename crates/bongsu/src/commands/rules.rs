@@ -1,13 +1,15 @@
 //! `bongsu rules check|test`: without a center.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
 use bongsu_center::rulebook::{read_path, shipped};
-use bongsu_sigma::RuleSet;
+use bongsu_sigma::{LoadError, RuleSet, RuleSource};
 use serde_json::json;
 
 use super::FOUND;
+use super::hunt::fixture;
 use crate::cli::RulesCommand;
 use crate::output::Output;
 
@@ -18,19 +20,21 @@ pub fn run(command: RulesCommand) -> Result<u8> {
     }
 }
 
-fn load(paths: &[PathBuf]) -> (RuleSet, Vec<bongsu_sigma::LoadError>, usize) {
-    let mut errors = Vec::new();
+fn read(paths: &[PathBuf], errors: &mut Vec<LoadError>) -> Vec<RuleSource> {
     let mut sources = if paths.is_empty() { shipped() } else { Vec::new() };
     for path in paths {
-        read_path(path, &mut sources, &mut errors);
+        read_path(path, &mut sources, errors);
     }
-    let (set, refused) = RuleSet::load(&sources);
-    errors.extend(refused);
-    (set, errors, sources.len())
+    sources
 }
 
 fn check(paths: &[PathBuf], output: Output) -> u8 {
-    let (set, errors, files) = load(paths);
+    let mut errors = Vec::new();
+    let mut sources = read(paths, &mut errors);
+    sources.retain(|s| !fixture::is_info(s));
+    let files = sources.len();
+    let (set, refused) = RuleSet::load(&sources);
+    errors.extend(refused);
     for e in &errors {
         match output {
             Output::Jsonl => {
@@ -48,13 +52,18 @@ fn check(paths: &[PathBuf], output: Output) -> u8 {
     if errors.is_empty() { 0 } else { FOUND }
 }
 
+/// The cases that stand in the rules, and the recordings that `info.yml` files describe.
 fn test(paths: &[PathBuf], output: Output) -> u8 {
-    let (set, errors, _) = load(paths);
+    let mut errors = Vec::new();
+    let (infos, sources): (Vec<_>, Vec<_>) = read(paths, &mut errors).into_iter().partition(fixture::is_info);
+    let (set, refused) = RuleSet::load(&sources);
+    let set = Arc::new(set);
+    errors.extend(refused);
     for e in &errors {
         println!("{e}");
     }
-    let outcome = bongsu_center::rulebook::run_cases(&set);
-    for failure in &outcome.failures {
+    let cases = bongsu_center::rulebook::run_cases(&set);
+    for failure in &cases.failures {
         match output {
             Output::Jsonl => {
                 println!("{}", json!({"rule": failure.id, "case": failure.case, "reason": failure.reason}))
@@ -62,8 +71,20 @@ fn test(paths: &[PathBuf], output: Output) -> u8 {
             _ => println!("{} case {}: {}", failure.id, failure.case, failure.reason),
         }
     }
-    if output != Output::Jsonl {
-        println!("{} cases, {} failed", outcome.run, outcome.failures.len());
+    let recordings = fixture::run(&set, &infos);
+    for failure in &recordings.failures {
+        let fixture::Failure { rule, file, case, reason } = failure;
+        match output {
+            Output::Jsonl => println!("{}", json!({"rule": rule, "file": file, "case": case, "reason": reason})),
+            _ => println!("{file}: {rule}: {reason}"),
+        }
     }
-    if errors.is_empty() && outcome.failures.is_empty() { 0 } else { FOUND }
+    if output != Output::Jsonl {
+        println!("{} cases, {} failed", cases.run, cases.failures.len());
+        if !infos.is_empty() {
+            println!("{} recordings, {} failed", recordings.run, recordings.failures.len());
+        }
+    }
+    let good = errors.is_empty() && cases.failures.is_empty() && recordings.failures.is_empty();
+    if good { 0 } else { FOUND }
 }

@@ -2,6 +2,7 @@
 //! skip by name.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod hunt;
 mod kills;
 mod range;
 mod start;
