@@ -103,6 +103,28 @@ struct End<'a> {
     user: &'a str,
 }
 
+impl<'a> End<'a> {
+    /// What stands in brackets behind an address: its translation, or who is logged on there.
+    fn take_group(&mut self, group: &'a str) {
+        let first = group.split(',').next().unwrap_or("").trim();
+        if let Some((nat, nat_port)) = first.rsplit_once('/').or(Some((first, "")))
+            && (first.contains('/') || Field::SrcIp.read(nat).is_some())
+        {
+            if self.nat.is_empty() {
+                (self.nat, self.nat_port) = (nat, nat_port);
+            }
+            return;
+        }
+        let user = first.strip_prefix("user= ").unwrap_or(first);
+        // `9999:name` is a security group, `type 3` an ICMP kind
+        let tag = user.split_once(':').is_some_and(|(n, _)| n.bytes().all(|b| b.is_ascii_digit()));
+        let kind = user.starts_with("type ") || user.bytes().all(|b| b.is_ascii_digit());
+        if self.user.is_empty() && !user.is_empty() && !tag && !kind {
+            self.user = user;
+        }
+    }
+}
+
 /// What a message said, before it goes into columns: an outbound connection turns its ends around.
 #[derive(Default)]
 struct Told<'a> {
@@ -197,6 +219,9 @@ fn fit<'a>(form: &str, message: &'a str, told: &mut Told<'a>, addresses_only: bo
         let (stop, maybe) = stop_of(next);
         let value = if stop.is_empty() {
             rest
+        } else if place == b'u' && stop == next && rest.ends_with(stop) {
+            // the form ends here: dots and blanks before its last word are the name's
+            rest.get(..rest.len() - stop.len()).unwrap_or("")
         } else if let Some(end) = name_end(place, stop, next, rest, told) {
             rest.get(..end).unwrap_or("")
         } else {
@@ -250,6 +275,8 @@ fn put<'a>(place: u8, value: &'a str, told: &mut Told<'a>, addresses_only: bool)
     match place {
         b'S' | b'D' => {
             let end = endpoint(value);
+            // `1.2.3.4 x@192.0.2.7`: a name with a blank in it stands in front
+            told.doubtful |= value.split_once(' ').is_some_and(|(_, r)| r.contains('@') && !r.starts_with('('));
             if addresses_only && Field::SrcIp.read(end.host).is_none() {
                 return false;
             }
@@ -264,9 +291,18 @@ fn put<'a>(place: u8, value: &'a str, told: &mut Told<'a>, addresses_only: bool)
     true
 }
 
-/// `interface:address/port (translated/port)(DOMAIN\user)`; every part but the address may be missing.
+/// `interface:address/port (translated/port)(DOMAIN\user)`; every part but the address may be missing. An interface may
+/// name its list: `outside(acl):…`.
 fn endpoint(text: &str) -> End<'_> {
     let text = text.trim().trim_start_matches('<');
+    let listed = text.split_once('(').and_then(|(i, behind)| Some((i, behind.split_once("):")?)));
+    match listed.filter(|(i, (list, _))| !i.contains([' ', ':', '/']) && !list.contains([' ', '(', ')'])) {
+        Some((interface, (_, rest))) => End { interface, ..place_and_groups(rest) },
+        None => place_and_groups(text),
+    }
+}
+
+fn place_and_groups(text: &str) -> End<'_> {
     let cut = text.bytes().position(|b| matches!(b, b' ' | b'(' | b'>' | b',')).unwrap_or(text.len());
     let (core, groups) = (text.get(..cut).unwrap_or(""), text.get(cut..).unwrap_or(""));
     let core = core.trim_end_matches(['.', ':', ';']);
@@ -281,24 +317,19 @@ fn endpoint(text: &str) -> End<'_> {
         match place.split_once(':') {
             // `192.0.2.1:500`
             Some((address, number)) if port.is_empty() && is_address(address) => ("", address, number),
-            Some((interface, host)) => (interface, host, port),
-            None => ("", place, port),
+            Some((interface, host)) => (interface, host.trim_start_matches('/'), port),
+            // `kim@192.0.2.7`, as URL messages name a user they know
+            None => ("", place.rsplit_once('@').map_or(place, |(_, h)| if is_address(h) { h } else { place }), port),
         }
     };
     let mut end = End { interface, host, port, ..End::default() };
-    for group in groups.split('(').skip(1).filter_map(|g| g.split(')').next()) {
-        let first = group.split(',').next().unwrap_or("").trim();
-        if let Some((nat, nat_port)) = first.rsplit_once('/') {
-            if end.nat.is_empty() {
-                (end.nat, end.nat_port) = (nat, nat_port);
-            }
-        } else if let Some(user) = first.strip_prefix("user= ").or(Some(first)) {
-            // `9999:name` is a security group, `type 3` an ICMP kind
-            let tag = user.split_once(':').is_some_and(|(n, _)| n.bytes().all(|b| b.is_ascii_digit()));
-            let kind = user.starts_with("type ") || user.bytes().all(|b| b.is_ascii_digit());
-            if end.user.is_empty() && !user.is_empty() && !tag && !kind {
-                end.user = user;
-            }
+    let mut rest = groups;
+    while let Some((group, behind)) = rest.trim_start().strip_prefix('(').and_then(|g| g.split_once(')')) {
+        end.take_group(group);
+        rest = behind;
+        // `198.51.100.9 (192.0.2.9)/80`
+        if let Some(number) = rest.strip_prefix('/').filter(|_| end.port.is_empty()) {
+            end.port = number.split(' ').next().unwrap_or("");
         }
     }
     end
@@ -433,7 +464,7 @@ fn write_value(event: &mut Event, place: u8, value: &str) {
                 net::set_proto(event, name);
             }
         }
-        b'n' => event.set(F::Session, bare),
+        b'n' => event.set(F::Session, bare.trim_end_matches('.')),
         b't' => net::set_clock(event, &bare.replace(['h', 'm', 's'], "")),
         b'b' => number_into(event, F::Bytes, value),
         b'O' => number_into(event, F::BytesOut, value),
@@ -454,6 +485,7 @@ fn write_value(event: &mut Event, place: u8, value: &str) {
         b'a' => event.set(F::App, bare.to_ascii_lowercase().as_str()),
         b'm' => event.set(F::AuthMethod, bare),
         b'y' => event.set(F::UserAgent, value),
+        b'M' => event.set(F::SrcMac, bare),
         b'h' if F::DstIp.read(value.split('/').next().unwrap_or("")).is_none() => event.set(F::Domain, bare),
         b'T' => event.set(F::Signature, bare),
         b'L' => {
@@ -641,6 +673,12 @@ mod tests {
         );
         let e = endpoint("dmz:2001:db8::5/443");
         assert_eq!((e.interface, e.host, e.port), ("dmz", "2001:db8::5", "443"));
+        let e = endpoint("outside(acl_nat):198.51.100.1/33001(LOCAL\\kim, 12)");
+        assert_eq!((e.interface, e.host, e.port, e.user), ("outside", "198.51.100.1", "33001", "LOCAL\\kim"));
+        let e = endpoint("198.51.100.9 (192.0.2.9)/80");
+        assert_eq!((e.host, e.port, e.nat), ("198.51.100.9", "80", "192.0.2.9"));
+        let e = endpoint("192.0.2.7/50122 failed (too many pending auths)");
+        assert_eq!((e.host, e.port, e.user), ("192.0.2.7", "50122", ""));
         let e = endpoint("inside:web-1/443(9999:tag)");
         assert_eq!((e.host, e.port, e.user), ("web-1", "443", ""));
         let e = list_endpoint("inside/192.0.2.7(49776)");
