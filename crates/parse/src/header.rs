@@ -20,13 +20,20 @@ pub(crate) fn split<'a>(text: &'a str, context: &Context) -> (Option<SyslogHeade
     let (pri, after_pri) = take_pri(text);
     let mut header = SyslogHeader { pri, ..SyslogHeader::default() };
     if let Some(body) = rfc5424(after_pri, &mut header, context) {
+        // a relay without an application of its own put its header before the sender's
+        if header.app.is_none()
+            && let Some((mut inner, inner_body)) = relayed(body, false, context)
+        {
+            inner.pri = inner.pri.or(header.pri);
+            return (Some(inner), inner_body);
+        }
         return (Some(header), body);
     }
     let body = rfc3164(after_pri, &mut header, context);
     if header.pri.is_none() && header.time.is_none() && header.pid.is_none() {
         return (None, text);
     }
-    match relayed(body, context) {
+    match relayed(body, header.app.is_some(), context) {
         Some((mut inner, inner_body)) => {
             inner.pri = inner.pri.or(header.pri);
             if inner.time.is_none() {
@@ -39,19 +46,30 @@ pub(crate) fn split<'a>(text: &'a str, context: &Context) -> (Option<SyslogHeade
     }
 }
 
-/// A relay put its own header before the sender's.
-fn relayed<'a>(body: &'a str, context: &Context) -> Option<(SyslogHeader<'a>, &'a str)> {
+/// A relay put its own header before the sender's. Behind a tag an ISO time is the program's own.
+fn relayed<'a>(body: &'a str, tagged: bool, context: &Context) -> Option<(SyslogHeader<'a>, &'a str)> {
     let (pri, rest) = take_pri(body);
     let mut header = SyslogHeader { pri, ..SyslogHeader::default() };
     if pri.is_some() {
         if let Some(body) = rfc5424(rest, &mut header, context) {
             return Some((header, body));
         }
-    } else if !(rest.len() > 15 && starts_with_month(rest)) {
+    } else if rest.len() <= 15 || !(starts_with_month(rest) || (!tagged && starts_with_iso_date(rest))) {
         return None;
     }
     let inner = rfc3164(rest, &mut header, context);
-    (header.time.is_some() && header.host.is_some()).then_some((header, inner))
+    let named = header.host.is_some() || inner.starts_with('%');
+    (header.time.is_some() && named).then_some((header, inner))
+}
+
+/// `2026-01-02T`
+fn starts_with_iso_date(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.first().is_some_and(u8::is_ascii_digit) && bytes.get(4) == Some(&b'-') && bytes.get(10) == Some(&b'T')
+}
+
+fn starts_with_weekday(text: &str) -> bool {
+    text.get(..4).is_some_and(|d| matches!(d, "Mon " | "Tue " | "Wed " | "Thu " | "Fri " | "Sat " | "Sun "))
 }
 
 fn starts_with_month(text: &str) -> bool {
@@ -187,7 +205,25 @@ fn rfc3164<'a>(text: &'a str, header: &mut SyslogHeader<'a>, context: &Context) 
     let after_host = after_host.trim_start_matches([' ', '\t']);
     let after_host = after_host.strip_prefix(": ").unwrap_or(after_host);
     let after_host = without_priority_word(after_host);
-    take_tag(after_host, header).or_else(|| take_spaced_tag(after_host, header)).unwrap_or(after_host)
+    take_tag(after_host, header)
+        .or_else(|| take_spaced_tag(after_host, header))
+        .or_else(|| take_unversioned(after_host, header))
+        .unwrap_or(after_host)
+}
+
+/// `sshd 4711 - - message`: RFC 5424 by a sender that leaves the version out.
+fn take_unversioned<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> Option<&'a str> {
+    header.pri?;
+    let (app, rest) = word(text).filter(|(w, _)| is_name(w))?;
+    let (pid, rest) = word(rest).filter(|(w, _)| *w == "-" || w.bytes().all(|b| b.is_ascii_digit()))?;
+    let (msgid, rest) = word(rest).filter(|(w, _)| is_name(w))?;
+    let (structured, body) = match structured_end(rest) {
+        Some(end) => (rest.get(..end), rest.get(end..)?),
+        None => (None, rest.strip_prefix('-').filter(|r| r.is_empty() || r.starts_with(' '))?),
+    };
+    (header.app, header.pid, header.msgid, header.structured) = (value(app), value(pid), value(msgid), structured);
+    let body = body.strip_prefix(' ').unwrap_or(body);
+    Some(body.strip_prefix('\u{feff}').unwrap_or(body))
 }
 
 /// `user.info kernel: …`: some senders write facility and severity as words.
@@ -240,7 +276,8 @@ fn before_time<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> &'a str {
 fn header_time<'a>(text: &'a str, header: &SyslogHeader<'_>, context: &Context) -> Option<(when::Stamp, &'a str)> {
     let first = text.bytes().next()?;
     if header.pri.is_none() && !starts_with_month(text) {
-        if !first.is_ascii_digit() || !matches!(text.as_bytes().get(4), Some(b'-')) {
+        let dated = first.is_ascii_digit() && matches!(text.as_bytes().get(4), Some(b'-'));
+        if !dated && !starts_with_weekday(text) {
             return None;
         }
         let (stamp, rest) = when::prefix(text, context)?;
@@ -274,6 +311,14 @@ fn untimed<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> &'a str {
         {
             (header.host, header.app, header.pid) = (probe.host, probe.app, probe.pid);
             return body;
+        }
+        // `<166>fw1 %ASA-6-…`
+        let mut probe = SyslogHeader::default();
+        if let Some(after) = take_host(text, &mut probe).map(|r| r.trim_start_matches([' ', ':']))
+            && after.starts_with('%')
+        {
+            header.host = probe.host;
+            return after;
         }
         return text;
     }
@@ -320,6 +365,8 @@ fn take_tag<'a>(text: &'a str, header: &mut SyslogHeader<'a>) -> Option<&'a str>
         return None;
     }
     let name = text.get(..end)?;
+    // `gdm-password]: `, `gdm-password][123]: `: its own slip
+    let end = end + usize::from(bytes.get(end) == Some(&b']') && matches!(bytes.get(end + 1), Some(b':' | b'[')));
     match bytes.get(end) {
         Some(b':') if matches!(bytes.get(end + 1), None | Some(b' ' | b'\t')) => {
             if is_format_word(name) {

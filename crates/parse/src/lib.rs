@@ -8,6 +8,7 @@
 pub mod blocks;
 mod csv;
 mod decode;
+mod envelope;
 mod flat;
 pub mod formats;
 mod generic;

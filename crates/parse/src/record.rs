@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::formats::FORMATS;
 use crate::line::{Context, Line, SyslogHeader};
-use crate::{Format, decode, header, when};
+use crate::{Format, decode, envelope, header, when};
 
 /// Below this confidence a format is a generic one; remembering it for a source must not keep vendors from a look.
 const GENERIC_BELOW: u8 = 30;
@@ -36,6 +36,11 @@ pub fn parse_record(
 ) -> (Event, Option<&'static dyn Format>) {
     let bytes = raw.clone();
     let (text, encoding) = decode::decode(&bytes);
+    if let Some(opened) = envelope::open(&text, context)
+        && let Some(found) = read_opened(&opened, encoding, &raw, context)
+    {
+        return found;
+    }
     let (header, body) = header::split(&text, context);
     let line = Line { raw: &bytes, text: &text, encoding, header, body, context };
     let mut reason = UNREAD;
@@ -73,6 +78,30 @@ pub fn recognise(raw: &[u8], context: &Context) -> Option<&'static dyn Format> {
     let (header, body) = header::split(&text, context);
     let line = Line { raw, text: &text, encoding, header, body, context };
     candidates(&line).into_iter().flatten().find(|(sure, _)| *sure >= GENERIC_BELOW).map(|(_, format)| format)
+}
+
+/// Read a line out of its wrapping, if a vendor's format knows it.
+fn read_opened(
+    opened: &envelope::Opened<'_>,
+    encoding: Encoding,
+    raw: &Bytes,
+    context: &Context,
+) -> Option<(Event, Option<&'static dyn Format>)> {
+    let (header, body) = match opened.header() {
+        Some(header) => (Some(header), &*opened.text),
+        None => header::split(&opened.text, context),
+    };
+    let line = Line { raw, text: &opened.text, encoding, header, body, context };
+    let vendors = candidates(&line).into_iter().flatten().filter(|(c, _)| *c >= GENERIC_BELOW);
+    for (_, format) in vendors {
+        let Ok(mut event) = read_with(format, &line, raw) else { continue };
+        if let Some(stamp) = opened.time.filter(|_| event.time_from == TimeFrom::Receipt) {
+            when::apply(&mut event, stamp, TimeFrom::Header);
+        }
+        // the next line is asked from outside again
+        return Some((event, Some(format)));
+    }
+    None
 }
 
 type Candidate = (u8, &'static dyn Format);
