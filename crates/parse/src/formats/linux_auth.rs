@@ -18,15 +18,17 @@ impl Format for LinuxAuth {
         "linux_auth"
     }
     fn confidence(&self, line: &Line<'_>) -> u8 {
-        let known = line.header.as_ref().and_then(|h| h.app).and_then(reader_of).is_some();
-        if known { 92 } else { 0 }
+        let tag = line.header.as_ref().and_then(|h| h.app).unwrap_or("");
+        // what PAM says through a file server is PAM's
+        let served = matches!(tag, "vsftpd" | "proftpd" | "polkitd" | "unix_chkpwd") && pam::is_pam(line.body);
+        if reader_of(tag).is_some() && !served { 92 } else { 0 }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         let tag = line.header.as_ref().and_then(|h| h.app).unwrap_or("");
         let (program, reader) =
             reader_of(tag).ok_or(Unread::because("no program that changes accounts or sessions"))?;
         event.forgeable = FieldSet::of(&[Field::User, Field::Cmdline, Field::Message, Field::Reason]);
-        if pam::is_pam(line.body) {
+        if pam::is_pam(line.body) || tag.contains("(pam_") {
             pam::read(event, line.body, program);
             return Ok(());
         }
@@ -51,6 +53,10 @@ fn reader_of(tag: &str) -> Option<(&str, Reader)> {
     let reader: Reader = match name {
         "su" => su,
         "login" | "LOGIN" | "gdm-password" | "sddm-helper" | "lightdm" => login,
+        "polkitd" => polkit,
+        "unix_chkpwd" => password_check,
+        "vsftpd" => vsftpd,
+        "proftpd" => proftpd,
         "useradd" | "adduser" | "userdel" | "deluser" | "usermod" | "groupadd" | "addgroup" | "groupdel"
         | "delgroup" | "groupmod" | "gpasswd" | "chage" | "chsh" | "chfn" | "newusers" | "vipw" | "vigr" => accounts,
         "passwd" | "chpasswd" => passwd,
@@ -59,6 +65,66 @@ fn reader_of(tag: &str) -> Option<(&str, Reader)> {
         _ => return None,
     };
     Some((name, reader))
+}
+
+/// `Operator of unix-session:5 successfully authenticated as unix-user:kim to gain … for action ID for unix-process:…`
+fn polkit(event: &mut Event, text: &str) -> Option<()> {
+    let (who, rest) = text.strip_prefix("Operator of ")?.split_once(" authenticate")?;
+    let (_, rest) = rest.split_once("unix-user:")?;
+    event.class = Class::Authorization;
+    event.activity = Activity::Open;
+    event.status = if who.contains("FAILED") { Status::Failure } else { Status::Success };
+    event.set(Field::User, rest.split([' ', ')']).next()?);
+    event.set(Field::Session, who.split(' ').next()?.trim_start_matches("unix-session:"));
+    event.set(Field::Action, between(rest, "for action ", " ")?);
+    Some(())
+}
+
+/// `password check failed for user (kim)`
+fn password_check(event: &mut Event, text: &str) -> Option<()> {
+    let (reason, user) = text.split_once(" for user (")?;
+    (event.class, event.activity, event.status) = (Class::Authentication, Activity::Open, Status::Failure);
+    event.set(Field::Reason, reason);
+    event.set(Field::User, user.strip_suffix(')')?);
+    Some(())
+}
+
+/// `[kim] FAIL LOGIN: Client "192.0.2.7"`: the client is the last word, behind every name.
+fn vsftpd(event: &mut Event, text: &str) -> Option<()> {
+    let (front, client) = text.rsplit_once(": Client \"")?;
+    let (user, verb) = front.rsplit_once("] ")?;
+    event.status = match verb {
+        "OK LOGIN" => Status::Success,
+        "FAIL LOGIN" => Status::Failure,
+        _ => return None,
+    };
+    (event.class, event.activity) = (Class::Authentication, Activity::Open);
+    event.set(Field::User, user.rsplit('[').next()?);
+    set_peer(event, client.split(['"', ',']).next()?);
+    Some(())
+}
+
+/// `HOST (NAME[ADDRESS]) - USER kim (Login failed): Incorrect password.`: the server's own words stand in front.
+fn proftpd(event: &mut Event, text: &str) -> Option<()> {
+    let (peer, said) = text.split_once("]) - ")?;
+    set_peer(event, peer.rsplit('[').next()?);
+    let rest = said.strip_prefix("USER ")?;
+    let failed = rest.split_once(" (Login failed)").or_else(|| rest.split_once(": no such user"));
+    (event.class, event.activity) = (Class::Authentication, Activity::Open);
+    event.status = if failed.is_some() { Status::Failure } else { Status::Success };
+    let (user, reason) = failed.or_else(|| rest.split_once(": "))?;
+    event.set(Field::User, user);
+    event.set(Field::Reason, reason.trim_start_matches([':', ' ']));
+    Some(())
+}
+
+/// Where a server on this host says its client is.
+fn set_peer(event: &mut Event, peer: &str) {
+    match peer.parse::<std::net::IpAddr>() {
+        Ok(address) => event.set(Field::SrcIp, address.to_canonical()),
+        Err(_) => event.set(Field::SrcHost, peer),
+    }
+    event.forgeable.insert(Field::SrcIp);
 }
 
 /// What is between two marks of a program's own text.
@@ -285,7 +351,7 @@ fn cron(event: &mut Event, text: &str) -> Option<()> {
             };
             event.set(Field::DstUser, detail);
         }
-        "AUTH" => {
+        "AUTH" | "FAILED to authorize user with PAM" => {
             (event.class, event.status) = (Class::Authorization, Status::Failure);
             event.set(Field::Reason, detail);
         }

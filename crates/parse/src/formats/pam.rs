@@ -88,8 +88,10 @@ fn without_uid(name: &str) -> &str {
 /// `authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.1  user=root`
 fn failure(event: &mut Event, text: &str) -> Option<()> {
     let (reason, pairs) = text.split_once("; logname=")?;
-    (event.activity, event.status) = (Activity::Open, Status::Failure);
-    event.set(Field::Action, "failed");
+    // SSSD tells of success in the same words
+    let granted = reason.ends_with("success");
+    (event.activity, event.status) = (Activity::Open, if granted { Status::Success } else { Status::Failure });
+    event.set(Field::Action, if granted { "accepted" } else { "failed" });
     event.set(Field::Reason, reason);
     let (before_host, host) = pairs.split_once(" rhost=")?;
     let (host, user) = host.split_once(" user=").unwrap_or((host, ""));
@@ -152,7 +154,7 @@ fn other(event: &mut Event, text: &str, kind: &str) -> Option<()> {
         .or_else(|| text.strip_prefix("Consecutive login failures for user ").and_then(|t| t.split(' ').next()))
         .or_else(|| text.strip_prefix("user ").and_then(|t| t.split(' ').next()))
         .or_else(|| text.split_once("for user ").and_then(|(_, t)| t.split([' ', ',', '.', ':']).next()))
-        .map(|u| u.trim_matches(['\'', '"', '[', ']']));
+        .map(|u| u.trim_matches(['\'', '"', '[', ']', '`']));
     let lower = text.to_ascii_lowercase();
     let failed = [
         "fail",

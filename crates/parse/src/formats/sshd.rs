@@ -24,6 +24,7 @@ impl Format for Sshd {
         match tag.strip_prefix("sshd") {
             Some("" | "-session" | "-auth" | "-listener") => 95,
             Some(rest) if rest.starts_with('(') => 95,
+            _ if matches!(tag, "sftp-server" | "internal-sftp") => 95,
             _ => 0,
         }
     }
@@ -31,13 +32,24 @@ impl Format for Sshd {
         event.set(Field::App, "sshd");
         event.set(Field::Product, "OpenSSH");
         event.forgeable = FieldSet::of(&[Field::User, Field::Reason, Field::Message, Field::SrcHost, Field::File]);
-        if pam::is_pam(line.body) {
+        let tag = line.header.as_ref().and_then(|h| h.app).unwrap_or("");
+        if pam::is_pam(line.body) || tag.contains("(pam_") {
             pam::read(event, line.body, "sshd");
+        } else if let Some((times, body)) = repeated(line.body.trim()) {
+            message(event, body);
+            event.add_extra("repeated", times);
         } else {
             message(event, line.body.trim());
         }
         Ok(())
     }
+}
+
+/// `message repeated 5 times: [ Failed password for …]`: rsyslog's way to say a line once.
+fn repeated(body: &str) -> Option<(&str, &str)> {
+    let (times, rest) = body.strip_prefix("message repeated ")?.split_once(" times: [")?;
+    let is_count = !times.is_empty() && times.bytes().all(|b| b.is_ascii_digit());
+    is_count.then(|| Some((times, rest.strip_suffix(']')?.trim()))).flatten()
 }
 
 /// How one kind of message is read; `rest` is what follows its first words.
@@ -69,6 +81,8 @@ const SERVER: (Class, Activity, Status) = (Class::Application, Activity::Unknown
 
 /// Every message with an address or a name that we know, by its first words. The first that fits is taken.
 const KINDS: &[Kind] = &[
+    kind("Accepted key ", "key_accepted", TRYING, only_reason),
+    kind("Accepted certificate ", "key_accepted", TRYING, only_reason),
     kind("Accepted ", "accepted", LOGIN, method_user_peer),
     kind("Failed ", "failed", REFUSED, method_user_peer),
     kind("Postponed ", "postponed", TRYING, method_user_peer),
@@ -83,6 +97,7 @@ const KINDS: &[Kind] = &[
     kind("Connection reset by ", "reset", CLOSED, who_peer),
     kind("Connection from ", "connected", OPENED, connection_from),
     kind("Disconnected from ", "disconnected", CLOSED, who_peer),
+    kind("Disconnecting: Too many authentication failures for ", "too_many_attempts", REFUSED, user_and_perhaps_peer),
     kind("Disconnecting: ", "disconnecting", CLOSED, only_reason),
     kind("Disconnecting ", "disconnecting", CLOSED, disconnecting),
     kind("Received disconnect from ", "disconnected", CLOSED, peer_reason),
@@ -96,7 +111,15 @@ const KINDS: &[Kind] = &[
     kind("Authentication tried for ", "not_allowed", REFUSED, tried_for),
     kind("reverse mapping checking getaddrinfo for ", "name_mismatch", BROKEN, reverse_mapping),
     kind("Address ", "name_mismatch", BROKEN, address_maps),
-    kind("Nasty PTR record ", "name_mismatch", BROKEN, nothing),
+    kind("Nasty PTR record ", "name_mismatch", BROKEN, nasty_record),
+    kind("userauth_hostbased mismatch: ", "name_mismatch", REFUSED, hostbased_mismatch),
+    kind("Could not write ident string to ", "no_identification", BROKEN, peer_reason),
+    kind("Read error from remote host ", "broken", BROKEN, peer_reason),
+    kind("Read from socket failed: ", "broken", BROKEN, only_reason),
+    kind("Could not get shadow information for ", "no_shadow", REFUSED, only_user),
+    kind("Authentication refused: ", "not_allowed", BROKEN, only_reason),
+    kind("Certificate invalid: ", "not_allowed", REFUSED, only_reason),
+    kind("no matching ", "no_common_algorithm", BROKEN, only_reason),
     kind("Timeout before authentication for connection from ", "timeout", BROKEN, connection_to),
     kind("Timeout before authentication for ", "timeout", BROKEN, peer_reason),
     kind("Timeout before authentication", "timeout", BROKEN, nothing),
@@ -144,6 +167,11 @@ fn message(event: &mut Event, body: &str) {
     }
     if (kind.read)(event, rest).is_none() {
         event.set(Field::Message, text);
+        // `Failed to create session`, `Accepted …` of a newer sshd: no log-in that we could name
+        if event.get(Field::User).is_none() && event.get(Field::SrcIp).is_none() && kind.class == Class::Authentication
+        {
+            (event.class, event.activity, event.status) = SERVER;
+        }
     }
     if event.class == Class::Authentication && event.status != Status::Unknown {
         event.set(Field::Outcome, outcome_word(event.status));
@@ -245,15 +273,50 @@ fn who_peer_reason(event: &mut Event, rest: &str) -> Option<()> {
     Some(())
 }
 
+/// `NAME[ from ADDRESS port N ssh2]`: older servers leave the peer out.
+fn user_and_perhaps_peer(event: &mut Event, rest: &str) -> Option<()> {
+    event.set(Field::Reason, "Too many authentication failures");
+    user_from_peer(event, rest).or_else(|| only_user(event, rest))
+}
+
+/// `"RECORD" is set up for ADDRESS, ignoring`: the record is the stranger's DNS.
+fn nasty_record(event: &mut Event, rest: &str) -> Option<()> {
+    let (record, address) = rest.rsplit_once(" is set up for ")?;
+    event.set(Field::Reason, record);
+    set_address(event, address.split(',').next()?)
+}
+
+/// `client sends NAME, but we resolve ADDRESS to NAME`
+fn hostbased_mismatch(event: &mut Event, rest: &str) -> Option<()> {
+    let (name, address) = rest.strip_prefix("client sends ")?.rsplit_once(", but we resolve ")?;
+    event.set(Field::Reason, name);
+    set_address(event, address.split(' ').next()?)
+}
+
 /// `[invalid|authenticating user ]NAME ADDRESS port N: Too many authentication failures`
 fn disconnecting(event: &mut Event, rest: &str) -> Option<()> {
-    let (who, reason) = rest.rsplit_once(": ")?;
+    let (who, reason) = behind_port(rest).or_else(|| rest.rsplit_once(": "))?;
+    if behind_port(reason).is_some() {
+        // the reason repeats the name, and the name looks like a peer: nobody can say which is sshd's own
+        event.forgeable.insert(Field::SrcIp);
+        event.forgeable.insert(Field::SrcPort);
+    }
     who_peer(event, who)?;
     event.set(Field::Reason, reason);
     if reason.starts_with("Too many authentication failures") {
         (event.class, event.activity, event.status) = REFUSED;
     }
     Some(())
+}
+
+/// Cut behind the first ` port N`, where a colon follows.
+fn behind_port(text: &str) -> Option<(&str, &str)> {
+    text.match_indices(" port ").find_map(|(at, word)| {
+        let number = text.get(at + word.len()..)?;
+        let digits = number.bytes().take_while(u8::is_ascii_digit).count();
+        let reason = number.get(digits..)?.strip_prefix(": ").filter(|_| digits > 0)?;
+        Some((text.get(..at + word.len() + digits)?, reason))
+    })
 }
 
 /// `ADDRESS port N: free text`: read from the start.
