@@ -22,7 +22,7 @@ impl Format for Apache {
     fn confidence(&self, line: &Line<'_>) -> u8 {
         let tagged =
             line.header.as_ref().and_then(|h| h.app).is_some_and(|a| a.starts_with("apache") || a.starts_with("httpd"));
-        if is_error(line.body) {
+        if is_error(line.body) || (tagged && is_untimed_error(line.body)) {
             return 90;
         }
         if web::looks_like_access(line.body) {
@@ -48,7 +48,11 @@ impl Format for Apache {
             return guacamole(event, line, text);
         }
         event.set(Field::App, "apache");
-        if is_error(line.body) { error(event, line) } else { web::access(event, line.body, line.context) }
+        if is_error(line.body) || is_untimed_error(line.body) {
+            error(event, line)
+        } else {
+            web::access(event, line.body, line.context)
+        }
     }
 }
 
@@ -62,14 +66,20 @@ fn is_error(body: &str) -> bool {
         && bytes.get(..48).unwrap_or(bytes).windows(3).any(|w| w == b"] [")
 }
 
+/// `[error] [client …]`, `[core:error] [pid …]`: through syslog httpd leaves its own time out.
+fn is_untimed_error(body: &str) -> bool {
+    let word = body.strip_prefix('[').and_then(|b| b.split_once("] ")).map_or("", |(w, _)| w);
+    is_level(word.split_once(':').map_or(word, |(_, level)| level))
+}
+
 fn error(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
     const NOT: Unread = Unread::because("no error line of Apache");
     event.class = Class::Application;
     event.forgeable =
         FieldSet::of(&[Field::Message, Field::File, Field::Referer, Field::User, Field::Url, Field::Reason]);
     let mut rest = line.body.lines().next().unwrap_or(line.body);
-    let mut seen = 0;
-    while let Some((word, behind)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
+    let mut seen = usize::from(!is_error(rest));
+    while let Some((word, behind)) = rest.strip_prefix('[').and_then(bracket) {
         let is_time = seen == 0;
         if is_time && !when::set(event, word, line.context) && when::read(word, line.context).is_none() {
             return Err(NOT);
@@ -95,6 +105,15 @@ fn error(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
     }
     message(event, rest);
     Ok(())
+}
+
+/// What a bracket holds and what follows it; `client [2001:db8::1]:50122` has a bracket of its own.
+fn bracket(text: &str) -> Option<(&str, &str)> {
+    let client = text.strip_prefix("client [").or_else(|| text.strip_prefix("remote [")).is_some();
+    match text.match_indices(']').nth(usize::from(client)) {
+        Some((end, _)) => Some((text.get(..end)?, text.get(end + 1..)?)),
+        None => text.split_once(']'),
+    }
 }
 
 /// One bracketed word; false if it is the message's own.
@@ -135,11 +154,14 @@ fn is_level(word: &str) -> bool {
         || word.starts_with("trace")
 }
 
-/// `192.0.2.1`, `192.0.2.1:50122`, `2001:db8::1`
+/// `192.0.2.1`, `192.0.2.1:50122`, `2001:db8::1`. Where the line names its process, as those of 2.4 do, the port is always
+/// there, and `2001:db8::1:50122` is no address of its own.
 fn set_client(event: &mut Event, client: &str) {
-    let with_port = client.rsplit_once(':').filter(|(a, _)| a.parse::<IpAddr>().is_ok() && a.contains(['.', ':']));
+    let bare = |a: &str| a.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let ported = event.get(Field::Pid).is_some();
+    let with_port = client.rsplit_once(':').filter(|(a, p)| bare(a) && p.parse::<u16>().is_ok());
     let (address, port) = match with_port {
-        Some((a, p)) if client.parse::<IpAddr>().is_err() || client.matches(':').count() == 8 => (a, p),
+        Some((a, p)) if ported || !bare(client) => (a, p),
         _ => (client, ""),
     };
     if let Ok(ip) = address.trim_matches(['[', ']']).parse::<IpAddr>() {
@@ -170,10 +192,14 @@ fn message(event: &mut Event, text: &str) {
         "File does not exist: ",
         "client denied by server configuration: ",
         "script not found or unable to stat: ",
+        "file permissions deny server access: ",
+        "Cannot serve directory ",
         "Directory index forbidden by Options directive: ",
         "Symbolic link not allowed or link target not accessible: ",
     ];
-    if let Some(file) = file_of.iter().find_map(|f| text.strip_prefix(f)) {
+    let named = file_of.iter().find_map(|f| text.strip_prefix(f)).map(|t| t.split_once(": ").map_or(t, |(f, _)| f));
+    let script = text.strip_prefix("script '").and_then(|t| t.split_once("' not found")).map(|(f, _)| f);
+    if let Some(file) = named.or(script) {
         event.status = Status::Failure;
         event.set(Field::File, file);
     }
@@ -181,7 +207,7 @@ fn message(event: &mut Event, text: &str) {
         let url = text.rsplit_once(": ").map(|(_, u)| u).filter(|u| u.starts_with('/'));
         event.set(Field::Url, url.or_else(|| Some(text.split_once("for \"")?.1.split_once('"')?.0)).unwrap_or(""));
         (event.class, event.activity, event.status) = (Class::Authentication, Activity::Open, Status::Failure);
-        event.set(Field::User, user);
+        event.set(Field::User, user.trim_matches(['`', '\'']));
         event.set(Field::Outcome, "failure");
     }
 }

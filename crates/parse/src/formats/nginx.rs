@@ -94,6 +94,12 @@ fn severity_of(level: &str) -> Severity {
 fn request_of(event: &mut Event, text: &str) {
     let Some(at) = CLIENT.find(text.as_bytes()) else {
         event.set(Field::Message, text);
+        // `client 192.0.2.7 closed keepalive connection`
+        if let Some((peer, _)) = text.strip_prefix("client ").and_then(|t| t.split_once(" closed keepalive"))
+            && event.set_text(Field::SrcIp, peer)
+        {
+            event.evidence = Evidence::Handshake;
+        }
         return;
     };
     let message = text.get(..at).unwrap_or(text);

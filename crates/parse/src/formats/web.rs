@@ -19,6 +19,9 @@ const WORDS_MAX: usize = 48;
 /// Longest request method, bytes.
 const METHOD_BYTES_MAX: usize = 24;
 
+/// Shorter words in brackets are no time, bytes.
+const TIME_BYTES_MIN: usize = 10;
+
 /// What an outsider writes into an access line.
 const OUTSIDERS: FieldSet = FieldSet::of(&[
     Field::User,
@@ -65,12 +68,12 @@ pub(crate) fn access(event: &mut Event, body: &str, context: &Context) -> Result
     const NOT: Unread = Unread::because("no access line of a web server");
     let line = body.lines().next().unwrap_or(body);
     let words = words_of(line);
-    let time_at = words.iter().position(|w| matches!(w, Word::Bracketed(_))).ok_or(NOT)?;
+    let time_at = words.iter().position(|w| matches!(w, Word::Bracketed(t) if is_time(t))).ok_or(NOT)?;
     let Some(Word::Bracketed(time)) = words.get(time_at) else { return Err(NOT) };
     if !when::set(event, time, context) && when::read(time, context).is_none() {
         return Err(NOT);
     }
-    let request_at = words.iter().skip(time_at).position(|w| w.quoted().is_some()).ok_or(NOT)? + time_at;
+    let request_at = request_at(&words, time_at).ok_or(NOT)?;
     event.class = Class::Http;
     event.activity = Activity::Read;
     event.forgeable = OUTSIDERS;
@@ -82,7 +85,23 @@ pub(crate) fn access(event: &mut Event, body: &str, context: &Context) -> Result
         }
         time_first(event, between);
     } else {
-        identity(event, front);
+        // ingress-nginx repeats the proxied address in brackets: `192.0.2.7 - [192.0.2.7] - kim [time]`
+        let front: Vec<Word<'_>> = match front {
+            [client, Word::Bare("-"), Word::Bracketed(_), rest @ ..] => {
+                std::iter::once(*client).chain(rest.iter().copied()).collect()
+            }
+            _ => front.to_vec(),
+        };
+        identity(event, &front);
+        // a virtual host between the time and the request
+        let between = words.get(time_at + 1..request_at).unwrap_or(&[]);
+        if let [Word::Bare(host) | Word::Quoted(host)] = between
+            && host.contains('.')
+            && !host.contains([' ', '/'])
+            && !host.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        {
+            event.set(Field::Domain, host.split(':').next().unwrap_or(host));
+        }
     }
     if let Some(request) = words.get(request_at).and_then(|w| w.quoted()) {
         set_request(event, request);
@@ -92,6 +111,20 @@ pub(crate) fn access(event: &mut Event, body: &str, context: &Context) -> Result
         event.evidence = Evidence::Handshake;
     }
     Ok(())
+}
+
+/// A time, told from an address or a name in brackets.
+fn is_time(text: &str) -> bool {
+    text.len() >= TIME_BYTES_MIN && text.contains(':') && text.parse::<IpAddr>().is_err()
+}
+
+/// The first quoted word behind the time; of a quoted host name and a request the request.
+fn request_at(words: &[Word<'_>], time_at: usize) -> Option<usize> {
+    let first = words.iter().skip(time_at).position(|w| w.quoted().is_some())? + time_at;
+    let quoted = |i: usize| words.get(i).and_then(|w| w.quoted());
+    let is_request = |t: &str| t.rsplit_once(" HTTP/").is_some_and(|(front, _)| front.contains(' '));
+    let host_first = quoted(first).is_some_and(|t| !t.contains(' ')) && quoted(first + 1).is_some_and(is_request);
+    Some(first + usize::from(host_first))
 }
 
 fn words_of(line: &str) -> Vec<Word<'_>> {
