@@ -28,6 +28,9 @@ pub(crate) const OUTSIDERS_TEXT: FieldSet = FieldSet::of(&[
 
 /// A protocol by its IANA number or name, in small letters.
 pub(crate) fn proto_name(text: &str) -> Cow<'_, str> {
+    // `006`: netflow pads its numbers
+    let padded = text.len() > 1 && text.bytes().all(|b| b.is_ascii_digit());
+    let text = if padded { text.trim_start_matches('0') } else { text };
     Cow::Borrowed(match text {
         "0" => "hopopt",
         "1" => "icmp",
@@ -206,7 +209,7 @@ pub(crate) fn severity_word(text: &str) -> Option<Severity> {
 
 /// Is it written only to say there is nothing?
 pub(crate) fn is_nothing(text: &str) -> bool {
-    matches!(text, "" | "-" | "N/A" | "n/a" | "(null)" | "null" | "NULL" | "none" | "None" | "(empty)")
+    matches!(text, "" | "-" | "--" | "---" | "N/A" | "n/a" | "(null)" | "null" | "NULL" | "none" | "None" | "(empty)")
 }
 
 #[cfg(test)]

@@ -376,6 +376,12 @@ impl<'a> Scan<'a> {
         let mut civil = Civil::default();
         if word.is_empty() {
             let second = self.number(2)?;
+            if separator == b'/' && self.peek() == Some(b'-') {
+                // `05/31-23:59:58.123456`: Snort leaves the year out
+                (civil.month, civil.day) = (first, second);
+                self.clock(&mut civil)?;
+                return Some(civil);
+            }
             self.skip(separator)?;
             let digits = self.digits_here(5);
             let third = self.number(4)?;
@@ -631,6 +637,7 @@ mod tests {
             ("Thu, 02 Jan 2025 03:04:05 GMT", "2025-01-02T03:04:05.000000Z zoned"),
             ("02/Jan/2025:03:04:05 +0900", "2025-01-01T18:04:05.000000Z zoned"),
             ("01/02/2025-03:04:05.123456", "2025-01-02T03:04:05.123456Z"),
+            ("01/02-03:04:05.123456", "2026-01-02T03:04:05.123456Z"),
             ("1/2/2025 3:04:05 PM", "2025-01-02T15:04:05.000000Z"),
             ("02.01.2025 03:04:05", "2025-01-02T03:04:05.000000Z"),
             ("1735787045", "2025-01-02T03:04:05.000000Z zoned"),

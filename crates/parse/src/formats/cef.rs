@@ -41,7 +41,16 @@ impl Format for Cef {
         write(event, &pairs);
         set_time(event, line, &pairs, &header);
         finish(event, &header, &pairs);
+        named_device(event, line, value_of(&pairs, "dvc"));
         Ok(())
+    }
+}
+
+/// A name where the device's address should be, unless the line says its host better.
+pub(crate) fn named_device(event: &mut Event, line: &Line<'_>, name: &str) {
+    let told = line.header.as_ref().is_some_and(|h| h.host.is_some());
+    if !told && !is_nothing(name) && Field::HostIp.read(name).is_none() {
+        event.set(Field::Host, name);
     }
 }
 
@@ -198,7 +207,7 @@ static KEYS: LazyLock<Names<Key>> = LazyLock::new(|| {
         ("sourceTranslatedAddress", Is(F::SrcNatIp)), ("sourceTranslatedPort", Is(F::SrcNatPort)),
         ("destinationTranslatedAddress", Is(F::DstNatIp)), ("destinationTranslatedPort", Is(F::DstNatPort)),
         ("suser", Key::User), ("sourceUserName", Key::User), ("duser", Key::TargetUser), ("destinationUserName", Key::TargetUser),
-        ("sntdom", Is(F::UserDomain)), ("sourceNtDomain", Is(F::UserDomain)), ("proto", Key::Proto),
+        ("user", Key::User), ("usrName", Key::User), ("sntdom", Is(F::UserDomain)), ("sourceNtDomain", Is(F::UserDomain)), ("proto", Key::Proto),
         ("transportProtocol", Key::Proto), ("app", Is(F::App)), ("applicationProtocol", Is(F::App)), ("act", Is(F::Action)),
         ("deviceAction", Is(F::Action)), ("in", Is(F::BytesIn)), ("bytesIn", Is(F::BytesIn)), ("out", Is(F::BytesOut)),
         ("bytesOut", Is(F::BytesOut)), ("request", Key::Url), ("requestURL", Key::Url), ("requestUrl", Key::Url),

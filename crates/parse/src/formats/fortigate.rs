@@ -391,6 +391,9 @@ fn set_peers(event: &mut Event, facts: &Facts<'_>) {
     {
         set_some(event, field, value);
     }
+    if facts.subtype == "endpoint" {
+        set_some(event, Field::SrcIp, &facts.any_ip);
+    }
     // `ui="https(192.0.2.7)"`
     if let Some((way, rest)) = facts.ui.split_once('(') {
         if let Some(address) = rest.split_once(')').and_then(|(a, _)| Field::SrcIp.read(a)) {

@@ -41,6 +41,8 @@ impl Format for Leef {
         }
         time.set(event, line);
         finish(event, &header);
+        let device = attributes(&header).into_iter().find(|(k, _)| *k == "dvc").map_or("", |(_, v)| v.trim());
+        cef::named_device(event, line, device);
         Ok(())
     }
 }
@@ -169,7 +171,9 @@ static KEYS: LazyLock<Names<Key>> = LazyLock::new(|| {
         ("SubType", Is(F::Subtype)), ("SourceLocation", Is(F::SrcCountry)), ("DestinationLocation", Is(F::DstCountry)),
         ("SessionEndReason", Is(F::Reason)), ("Direction", Is(F::Direction)), ("Miscellaneous", Key::Url), ("UserAgent", Is(F::UserAgent)),
         ("Referer", Is(F::Referer)), ("HTTPMethod", Is(F::HttpMethod)), ("PublicIPv4", Is(F::SrcIp)), ("EventStatus", Is(F::Outcome)),
-        ("AuthMethod", Is(F::AuthMethod)),
+        ("AuthMethod", Is(F::AuthMethod)), ("suser", Key::User), ("duser", Is(F::DstUser)), ("spt", Is(F::SrcPort)), ("dpt", Is(F::DstPort)),
+        ("smac", Is(F::SrcMac)), ("dmac", Is(F::DstMac)), ("fname", Is(F::File)), ("desc", Is(F::Message)), ("userName", Key::User), ("username", Key::User),
+        ("sourceAddress", Is(F::SrcIp)), ("destinationAddress", Is(F::DstIp)), ("protocol", Key::Proto), ("sourcePort", Is(F::SrcPort)), ("destinationPort", Is(F::DstPort)),
     ];
     Names::new(LIST)
 });

@@ -383,8 +383,9 @@ fn system<'a>(event: &mut Event, value: &dyn Fn(&str) -> &'a str, subtype: &str)
     event.activity = if logout { Activity::Close } else { Activity::Open };
     event.status = if failed { Status::Failure } else { Status::Success };
     let quoted = text.split_once("user '").and_then(|(_, r)| r.split_once('\'')).map(|(u, _)| u);
+    let labelled = text.split_once("User name: ").and_then(|(_, r)| r.split(',').next());
     let named = text.split_once("User ").and_then(|(_, r)| r.split(' ').next()).map(|u| u.trim_end_matches([',', '.']));
-    if let Some(user) = quoted.or(named).filter(|u| !u.is_empty()) {
+    if let Some(user) = quoted.or(labelled).or(named).filter(|u| !u.is_empty()) {
         net::set_user(event, user);
     }
     // the address is said last, behind every quoted name

@@ -48,7 +48,11 @@ impl Format for Suricata {
             }
             return if STATS.is_in(bytes) || ENGINE.is_in(bytes) { 60 } else { 0 };
         }
-        if STARS.is_in(head) && ARROW.is_in(head) { 88 } else { 0 }
+        if STARS.is_in(head) && ARROW.is_in(head) {
+            return 88;
+        }
+        let tagged = line.header.as_ref().and_then(|h| h.app).is_some_and(|a| matches!(a, "suricata" | "snort"));
+        if tagged && ARROW.is_in(head) && fast_ids(body).is_some() { 88 } else { 0 }
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         event.set(Field::Product, "Suricata");
@@ -238,6 +242,9 @@ fn take(event: &mut Event, line: &Line<'_>, facts: &mut Facts, path: &str, value
         Meaning::Is(Field::Proto) => net::set_proto(event, text),
         Meaning::Is(Field::Domain) => event.set(Field::Domain, text.trim_end_matches('.')),
         Meaning::Is(Field::HttpVersion) => event.set(Field::HttpVersion, text.trim_start_matches("HTTP/")),
+        Meaning::Is(field @ (Field::EmailFrom | Field::EmailTo)) => {
+            event.set(field, text.trim_start_matches('<').trim_end_matches('>'));
+        }
         Meaning::Is(field) => {
             if event.get(field).is_none() {
                 event.set_text(field, text);
@@ -283,16 +290,25 @@ fn classify(event: &mut Event, facts: &Facts) {
 /// `01/02/2026-03:04:05.678901  [**] [1:2034567:1] TITLE [**] [Classification: …] [Priority: 2] {TCP} A:P -> B:Q`
 fn fast(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
     const NOT: Unread = Unread::because("no line of fast.log");
-    let (time, rest) = line.body.split_once("[**] [").ok_or(NOT)?;
-    let time = time.trim().trim_end_matches("[Drop]").trim_end_matches("[wDrop]").trim();
-    when::set(event, time, line.context);
-    let (ids, rest) = rest.split_once("] ").ok_or(NOT)?;
+    let (ids, rest) = match line.body.split_once("[**] [") {
+        Some((time, rest)) => {
+            let time = time.trim().trim_end_matches("[Drop]").trim_end_matches("[wDrop]").trim();
+            when::set(event, time, line.context);
+            rest.split_once("] ").ok_or(NOT)?
+        }
+        // through syslog, without time and stars
+        None => fast_ids(line.body.trim_start()).ok_or(NOT)?,
+    };
     let mut ids = ids.split(':');
     let (generator, id, revision) = (ids.next().unwrap_or(""), ids.next().ok_or(NOT)?, ids.next().unwrap_or(""));
     event.set(Field::RuleId, id);
     event.add_extra("gid", generator);
     event.add_extra("rev", revision);
-    let (title, rest) = rest.split_once(" [**]").ok_or(NOT)?;
+    let (title, rest) = rest
+        .split_once(" [**]")
+        .or_else(|| rest.find(" [Classification: ").or_else(|| rest.find(" [Priority: ")).map(|i| rest.split_at(i)))
+        .or_else(|| rest.rfind(" {").map(|i| rest.split_at(i)))
+        .ok_or(NOT)?;
     event.set(Field::Signature, title);
     event.set(Field::Rule, title);
     // from the end: everything behind the title is Suricata's own
@@ -320,6 +336,13 @@ fn fast(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
     event.activity = if dropped { Activity::Deny } else { Activity::Detect };
     event.forgeable = FieldSet::of(&[Field::SrcIp]);
     Ok(())
+}
+
+/// `[1:2034567:1] `: generator, signature and revision, and what follows.
+fn fast_ids(body: &str) -> Option<(&str, &str)> {
+    let (ids, rest) = body.strip_prefix("[Drop] ").unwrap_or(body).strip_prefix('[')?.split_once("] ")?;
+    let fits = ids.split(':').count() == 3 && ids.bytes().all(|b| b.is_ascii_digit() || b == b':');
+    fits.then_some((ids, rest))
 }
 
 fn endpoint(event: &mut Event, ip: Field, port: Field, text: &str) {

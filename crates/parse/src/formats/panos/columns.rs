@@ -28,6 +28,7 @@ pub(super) fn is_type(kind: &str) -> bool {
             | "IPTAG"
             | "START"
             | "END"
+            | "TUNNEL"
     )
 }
 
@@ -53,7 +54,7 @@ pub(super) fn columns_of(kind: &str, values: &[&str]) -> Option<&'static [Column
         "SCTP" => SCTP,
         "GTP" => GTP,
         "IPTAG" => IPTAG,
-        "START" | "END" => START,
+        "START" | "END" | "TUNNEL" => START,
         _ => return None,
     })
 }
