@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use aho_corasick::{AhoCorasick, MatchKind};
 use bongsu_event::{Activity, Class, Event, Field, FieldKind, FieldSet, Status, TimeFrom};
 
+use crate::formats::web;
 use crate::line::Context;
 use crate::names::Names;
 use crate::{net, when};
@@ -25,6 +26,10 @@ enum Meaning {
     Date,
     /// Several hashes, each with its kind in front.
     Hashes,
+    /// A web server's answer, if the rest of the line is a request.
+    Status,
+    /// `GET /path HTTP/1.1`, or something else that was asked for.
+    Request,
     Nothing,
 }
 
@@ -35,14 +40,14 @@ const SHARED: &[(&[&str], Field)] = &[
         "sourceipaddress", "sourceipaddr", "ipaddress", "ipaddr", "peerip", "peeraddress", "attackerip", "rhost", "cip", "fromip", "ipsrc",
         "callerip", "callipaddr", "callingip", "useripaddress", "userip", "srcipaddr", "srcipv4", "srcipv6", "srcv4", "sourceipv4",
         "hostaddr", "originip", "loginip", "actorip", "requestip", "clientipaddress", "httprequestclientip", "localip", "sourceaddr",
-        "actoripaddress", "srcipaddress", "idorigh", "origh", "station", "ipclient", "addrremote", "publicip", "externalip", "srcaddress", "clientip4", "nasclientip", "framedipaddress", "srcip4", "clientsrcip", "remoteipaddress", "calleripaddress"],
+        "actoripaddress", "srcipaddress", "idorigh", "origh", "station", "ipclient", "addrremote", "publicip", "externalip", "srcaddress", "clientip4", "rip", "nasclientip", "framedipaddress", "srcip4", "clientsrcip", "remoteipaddress", "calleripaddress"],
         Field::SrcIp),
     (&["dst", "dest", "destip", "dstaddr", "daddr", "dip", "destinationaddress", "destaddr", "destaddress", "destinationipaddress",
         "destinationipaddr", "serverip", "serveraddress", "targetip", "targetaddress", "ipdst", "toip", "dstipaddr", "dstipv4",
-        "dstipv6", "dstv4", "destinationipv4", "victimip", "dstipaddress", "destipaddress", "destipaddr", "idresph", "resph", "gatewaystation", "serveraddr", "dstaddress", "vip"],
+        "dstipv6", "dstv4", "destinationipv4", "victimip", "dstipaddress", "destipaddress", "destipaddr", "idresph", "resph", "gatewaystation", "serveraddr", "dstaddress", "vip", "lip"],
         Field::DstIp),
-    (&["srcport", "sport", "sourceport", "spt", "clientport", "remoteport", "srcpt", "cport", "srctcpport", "portsrc", "psrc", "idorigp", "origp", "clientsrcport"], Field::SrcPort),
-    (&["dstport", "dport", "destport", "destinationport", "dpt", "serverport", "dstpt", "targetport", "destpt", "portdst", "pdst", "idrespp", "respp"], Field::DstPort),
+    (&["srcport", "sport", "sourceport", "spt", "clientport", "remoteport", "srcpt", "cport", "srctcpport", "portsrc", "psrc", "idorigp", "origp", "clientsrcport", "rport"], Field::SrcPort),
+    (&["dstport", "dport", "destport", "destinationport", "dpt", "serverport", "dstpt", "targetport", "destpt", "portdst", "pdst", "idrespp", "respp", "lport"], Field::DstPort),
     (&["natsrcip", "srcnatip", "snatip", "sourcetranslatedaddress", "xlatesrc", "srcxlatedip", "natsrc", "sourcenatip", "nataddress", "natsourceaddress", "srctransip", "mappedsrcip"], Field::SrcNatIp),
     (&["natdstip", "dstnatip", "dnatip", "destinationtranslatedaddress", "xlatedst", "dstxlatedip", "natdst", "destinationnatip", "natdestinationaddress", "dsttransip", "mappeddstip"], Field::DstNatIp),
     (&["natsrcport", "srcnatport", "sourcetranslatedport", "xlatesport", "srcxlatedport", "natsport", "sourcenatport", "natsourceport", "srctransport"], Field::SrcNatPort),
@@ -68,11 +73,11 @@ const SHARED: &[(&[&str], Field)] = &[
     (&["useragent", "httpuseragent", "ua", "requestclientapplication", "browser", "clientrequestuseragent", "httprequestuseragent", "agentstring", "rawuseragent"], Field::UserAgent),
     (&["referer", "referrer", "httpreferer", "httpreferrer", "httprefer", "clientrequestreferer", "refererurl"], Field::Referer),
     (&["bytes", "totalbytes", "bytestotal", "bytecount", "octets"], Field::Bytes),
-    (&["bytesout", "sentbyte", "sentbytes", "bytessent", "outbytes", "bytestoserver", "origbytes", "clientbytes", "outoctets", "srcbytes", "requestsize", "requestbytes", "csbytes", "txbytes", "bytesclient", "uploadbytes", "bytesfromclient"], Field::BytesOut),
-    (&["bytesin", "rcvdbyte", "rcvdbytes", "receivedbytes", "inbytes", "bytesreceived", "recvbytes", "recvbyte", "bytestoclient", "respbytes", "serverbytes", "inoctets", "dstbytes", "responsesize", "responsebytes", "scbytes", "rxbytes", "bytesserver", "downloadbytes", "bytesrcvd", "bytesrecv", "bytesfromserver"], Field::BytesIn),
+    (&["bytesout", "sentbyte", "sentbytes", "bytessent", "outbytes", "bytestoserver", "origbytes", "clientbytes", "outoctets", "srcbytes", "requestsize", "requestbytes", "csbytes", "txbytes", "bytesclient", "uploadbytes", "bytesfromclient", "sent"], Field::BytesOut),
+    (&["bytesin", "rcvdbyte", "rcvdbytes", "receivedbytes", "inbytes", "bytesreceived", "recvbytes", "recvbyte", "bytestoclient", "respbytes", "serverbytes", "inoctets", "dstbytes", "responsesize", "responsebytes", "scbytes", "rxbytes", "bytesserver", "downloadbytes", "bytesrcvd", "bytesrecv", "bytesfromserver", "rcvd", "bodybytessent"], Field::BytesIn),
     (&["packets", "totalpackets", "pkts", "packetcount"], Field::Packets),
-    (&["packetsout", "sentpkt", "sentpackets", "pktsout", "pktstoserver", "origpkts", "packetssent", "pktssent", "outpackets", "srcpackets", "packetsfromclient"], Field::PacketsOut),
-    (&["packetsin", "rcvdpkt", "receivedpackets", "pktsin", "pktstoclient", "resppkts", "packetsreceived", "pktsreceived", "inpackets", "dstpackets", "packetsfromserver"], Field::PacketsIn),
+    (&["packetsout", "sentpkt", "sentpackets", "pktsout", "pktstoserver", "origpkts", "packetssent", "pktssent", "outpackets", "srcpackets", "packetsfromclient", "spkt"], Field::PacketsOut),
+    (&["packetsin", "rcvdpkt", "receivedpackets", "pktsin", "pktstoclient", "resppkts", "packetsreceived", "pktsreceived", "inpackets", "dstpackets", "packetsfromserver", "rpkt"], Field::PacketsIn),
     (&["ininterface", "iniface", "inputinterface", "srcintf", "ingressinterface", "iif", "inif", "srcinterface", "inboundinterface", "sourceinterface", "ingressiface", "srcinf", "indev", "inputint", "inintf", "srcif", "ifin", "indevice", "deviceinboundinterface"], Field::InIface),
     (&["outinterface", "outiface", "outputinterface", "dstintf", "egressinterface", "oif", "outif", "dstinterface", "outboundinterface", "destinationinterface", "egressiface", "dstinf", "outdev", "outputint", "outintf", "dstif", "ifout", "outdevice", "destinterface", "deviceoutboundinterface"], Field::OutIface),
     (&["srczone", "sourcezone", "fromzone", "inzone", "ingresszone", "srczonename", "sourcezonename", "szone", "zonefrom"], Field::InZone),
@@ -114,31 +119,20 @@ const SHARED: &[(&[&str], Field)] = &[
 #[rustfmt::skip]
 const TIMES: &[(&[&str], u8)] = &[
     (&["timestamp", "eventtime", "datetime", "timegenerated", "eventtimestamp", "logtime", "devicetime", "occurredat", "timecreated",
-        "timecreatedsystemtime", "eventcreateddatetime", "utctime", "systemtime", "devicereceipttime", "timestampiso8601", "time"], 0),
-    (&["ts", "rt", "createdat", "createddatetime", "creationtime", "createtime", "createdtime", "activitydatetime", "published", "isotimestamp", "starttime", "start",
+        "eventcreateddatetime", "utctime", "timelocal", "devicereceipttime", "timestampiso8601", "time"], 0),
+    (&["systemtime", "timecreatedsystemtime", "ts", "rt", "createdat", "createddatetime", "creationtime", "createtime", "createdtime", "activitydatetime", "published", "isotimestamp", "starttime", "start",
         "startedat", "requestreceivedtimestamp", "calendartime", "eventdate", "datetimeutc", "localtime", "edgestarttimestamp", "timereceived", "eventdatetime", "timems", "unixtime",
         "receivetime", "generatedtime", "generatetime", "logtimestamp", "eventcreatedtime", "timestampms", "createdon", "updatedat", "end", "endtime", "lastmodified"], 1),
 ];
 
 /// Names whose meaning differs from sender to sender; better unread than wrong.
-const AMBIGUOUS: &[&str] = &[
-    "name",
-    "id",
-    "type",
-    "status",
-    "source",
-    "destination",
-    "initiated",
-    "answer",
-    "query",
-    "value",
-    "key",
-    "version",
-];
+const AMBIGUOUS: &[&str] =
+    &["name", "id", "type", "source", "destination", "initiated", "answer", "query", "value", "key", "version"];
 
 static NAMES: LazyLock<Names<Meaning>> = LazyLock::new(|| {
     let mut list: Vec<(&'static str, Meaning)> = AMBIGUOUS.iter().map(|n| (*n, Meaning::Nothing)).collect();
     list.push(("date", Meaning::Date));
+    list.extend([("status", Meaning::Status), ("request", Meaning::Request)]);
     list.extend(["hashes", "hash", "filehash", "processhash"].map(|n| (n, Meaning::Hashes)));
     for (names, rank) in TIMES {
         list.extend(names.iter().map(|n| (*n, Meaning::Time(*rank))));
@@ -174,13 +168,14 @@ pub(crate) struct Gather<'c> {
     time_rank: u8,
     date: Option<String>,
     clock: Option<String>,
+    http_status: Option<i64>,
     /// Columns found.
     pub(crate) found: usize,
 }
 
 impl<'c> Gather<'c> {
     pub(crate) fn new(context: &'c Context) -> Self {
-        Self { context, time_rank: u8::MAX, date: None, clock: None, found: 0 }
+        Self { context, time_rank: u8::MAX, date: None, clock: None, http_status: None, found: 0 }
     }
 
     /// Take one value under its name; a dotted name is tried whole, then without its first parts.
@@ -230,6 +225,23 @@ impl<'c> Gather<'c> {
                 }
                 false
             }
+            Meaning::Status => {
+                let code = value.parse::<i64>().ok().filter(|n| (100..600).contains(n));
+                self.http_status = self.http_status.or(code);
+                false
+            }
+            Meaning::Request => {
+                if value
+                    .rsplit_once(" HTTP/")
+                    .is_some_and(|(front, _)| is_method(front.split(' ').next().unwrap_or("")))
+                {
+                    web::set_request(event, value);
+                    self.found += 1;
+                }
+                false
+            }
+            // dovecot's `method=PLAIN` is no request
+            Meaning::Is(Field::HttpMethod) if !is_method(value) => false,
             Meaning::Is(field) => {
                 if event.get(field).is_some() {
                     return false;
@@ -265,6 +277,11 @@ impl<'c> Gather<'c> {
         if let (Some(date), Some(clock)) = (self.date.take(), self.clock.take()) {
             self.time(event, &format!("{date} {clock}"), 0);
         }
+        let is_web =
+            [Field::Url, Field::UrlPath, Field::HttpMethod, Field::UserAgent].iter().any(|f| event.get(*f).is_some());
+        if let Some(status) = self.http_status.filter(|_| is_web && event.get(Field::HttpStatus).is_none()) {
+            event.set(Field::HttpStatus, status);
+        }
         net::set_sums(event);
         // a sender that counts one direction counts all it knows
         for (sum, out) in [(Field::Bytes, Field::BytesOut), (Field::Packets, Field::PacketsOut)] {
@@ -274,6 +291,29 @@ impl<'c> Gather<'c> {
         }
         settle(event);
     }
+}
+
+/// `GET`, `propfind`: does the word name what is asked of a web server?
+fn is_method(word: &str) -> bool {
+    const METHODS: [&str; 16] = [
+        "GET",
+        "POST",
+        "HEAD",
+        "PUT",
+        "DELETE",
+        "OPTIONS",
+        "PATCH",
+        "CONNECT",
+        "TRACE",
+        "PROPFIND",
+        "PROPPATCH",
+        "MKCOL",
+        "COPY",
+        "MOVE",
+        "SEARCH",
+        "REPORT",
+    ];
+    METHODS.iter().any(|m| word.eq_ignore_ascii_case(m))
 }
 
 /// Set a column from a value as senders write it; false if it does not fit.
@@ -295,7 +335,8 @@ pub(crate) fn set_value(event: &mut Event, field: Field, value: &str) -> bool {
                     net::set_proto(event, proto);
                     event.set(Field::App, app);
                 }
-                Field::User if value.contains('\\') => net::set_user(event, value),
+                // `CITY\kim`, `kim@city.example`, dovecot's `<kim>`: the same person whatever the format
+                Field::User => net::set_user(event, value.trim_start_matches('<').trim_end_matches('>')),
                 Field::SrcMac | Field::DstMac
                     if value.bytes().filter(|b| matches!(b, b':' | b'-' | b'.')).count() < 2 =>
                 {

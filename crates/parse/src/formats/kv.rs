@@ -41,6 +41,9 @@ impl Format for KeyValue {
         let mut seen = 0;
         for (key, value) in Pairs::greedy(line.body) {
             seen += 1;
+            if key == "msg" && audit(event, &mut gather, &value) {
+                continue;
+            }
             // a path in front of the key, as in `http://x/?a=b`, is no key
             if !key.contains("//") {
                 gather.take(event, key.rsplit_once(':').map_or(key, |(_, k)| k), &value);
@@ -54,7 +57,29 @@ impl Format for KeyValue {
         }
         syslog::structured(event, line, &mut gather);
         syslog::leading_time(event, line);
+        syslog::flow(event, line.body);
         gather.finish(event);
         Ok(())
     }
+}
+
+/// Linux audit: `msg=audit(1780239598.123:4711):`, and `msg='op=login acct="kim" …'` with pairs of its own.
+fn audit(event: &mut Event, gather: &mut Gather<'_>, value: &str) -> bool {
+    if let Some((stamp, _)) = value.strip_prefix("audit(").and_then(|v| v.split_once(':')) {
+        gather.take(event, "timestamp", stamp);
+        return true;
+    }
+    if !value.starts_with("op=") && !value.starts_with("unit=") {
+        return false;
+    }
+    for (key, inner) in Pairs::new(value).filter(|(_, v)| v != "?") {
+        let key = match key {
+            "acct" => "user",
+            "addr" => "rhost",
+            "res" => "result",
+            k => k,
+        };
+        gather.take(event, key, &inner);
+    }
+    true
 }

@@ -19,8 +19,9 @@ mod sshd;
 mod sudo;
 mod suricata;
 mod syslog;
-mod web;
+pub(crate) mod web;
 mod wins_sniper;
+mod xml;
 
 use crate::Format;
 
@@ -43,6 +44,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &apache::Apache,
     &iptables::Iptables,
     &suricata::Suricata,
+    &xml::Xml,
     &json::Json,
     &kv::KeyValue,
     &syslog::Syslog,

@@ -30,7 +30,10 @@ impl Format for Syslog {
         for (key, value) in Pairs::new(line.body) {
             gather.take(event, key, &value);
         }
+        listed(event, line.body, &mut gather);
+        flow(event, line.body);
         words(event, line.body);
+        process_id(event, line);
         if line.header.is_none() && !timed && event.fields.is_empty() {
             return Err(Unread::because("no syslog header, no time, nothing known in the text"));
         }
@@ -72,10 +75,90 @@ pub(crate) fn leading_time(event: &mut Event, line: &Line<'_>) -> bool {
     }
 }
 
+/// Most parts of a list looked at.
+const LIST_PARTS_MAX: usize = 128;
+/// Fewer named parts than this are a sentence with colons in it.
+const LIST_NAMED_MIN: usize = 4;
+/// Longest name of a part, bytes.
+const LIST_NAME_BYTES_MAX: usize = 40;
+
+/// `Local Host IP: 192.0.2.7,Remote Port: 443,TCP,…`: names and values behind colons, separated by commas.
+fn listed(event: &mut Event, text: &str, gather: &mut Gather<'_>) {
+    let named = |part: &'_ str| {
+        let (name, _) = part.split_once(": ")?;
+        let fits = name.len() <= LIST_NAME_BYTES_MAX
+            && !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'-' | b'_'));
+        fits.then_some(name.len())
+    };
+    let parts = || text.split([',', ';']).take(LIST_PARTS_MAX).map(str::trim);
+    if parts().filter(|p| named(p).is_some()).count() < LIST_NAMED_MIN {
+        return;
+    }
+    let timed = event.time_from == TimeFrom::Header;
+    for part in parts() {
+        match named(part) {
+            // what the header says of time is the line's, the list's may be of anything
+            Some(end) if timed && part.get(..end).is_some_and(|n| n.to_ascii_lowercase().contains("time")) => {}
+            Some(end) => {
+                gather.take(event, part.get(..end).unwrap_or(""), part.get(end + 2..).unwrap_or("").trim_matches('"'));
+            }
+            None if matches!(part, "TCP" | "UDP" | "ICMP") => net::set_proto(event, part),
+            None => {}
+        }
+    }
+}
+
+/// How many words of a text may stand before its program's tag.
+const TAG_WORDS_MAX: usize = 6;
+
+/// `2026-01-02 03:04:05 UTC [4711] …`: the number right behind the time; or `firewall[10]: …` behind what a device puts first.
+fn process_id(event: &mut Event, line: &Line<'_>) {
+    let behind_time = when::prefix(line.body, line.context).and_then(|(_, r)| r.trim_start().strip_prefix('['));
+    let pid = match behind_time.and_then(|r| r.split_once(']')) {
+        Some((pid, _)) => Some(pid),
+        None => {
+            line.body.split(' ').take(TAG_WORDS_MAX).find_map(|w| w.strip_suffix("]:")?.split_once('[').map(|(_, p)| p))
+        }
+    };
+    if let Some(pid) = pid.filter(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit())) {
+        event.set_text(Field::Pid, pid);
+    }
+}
+
+/// Most words looked at for a flow.
+const FLOW_WORDS_MAX: usize = 24;
+
+/// `tcp 192.0.2.7 203.0.113.9 50122 443`: a protocol, two addresses and their ports in a row.
+pub(crate) fn flow(event: &mut Event, text: &str) {
+    let mut words = text.split(' ').filter(|w| !w.is_empty()).take(FLOW_WORDS_MAX);
+    while let Some(word) = words.next() {
+        let proto = word.split('/').next_back().unwrap_or(word);
+        if !["tcp", "udp", "icmp"].iter().any(|p| proto.eq_ignore_ascii_case(p)) {
+            continue;
+        }
+        let mut ahead = words.clone();
+        let ends = ahead.next().and_then(|a| Some((Field::SrcIp.read(a)?, Field::DstIp.read(ahead.next()?)?)));
+        let Some((src, dst)) = ends else { continue };
+        net::set_proto(event, proto);
+        event.set(Field::SrcIp, src);
+        event.set(Field::DstIp, dst);
+        if let (Some(from), Some(to)) = (ahead.next(), ahead.next())
+            && let (Some(from), Some(to)) = (Field::SrcPort.read(from), Field::DstPort.read(to))
+        {
+            event.set(Field::SrcPort, from);
+            event.set(Field::DstPort, to);
+        }
+        return;
+    }
+}
+
 /// Addresses behind the words that introduce them: `from 192.0.2.1 port 22`, `to 192.0.2.2:443`, `user kim`.
 fn words(event: &mut Event, text: &str) {
     let text = text.get(..1024).unwrap_or(text);
     let mut before = "";
+    // the three words before this one
+    let mut trail = [""; 3];
     let mut count = 0;
     for word in text.split([' ', '\t', '\n']).filter(|w| !w.is_empty()) {
         let bare = word.trim_matches(|c: char| {
@@ -87,9 +170,19 @@ fn words(event: &mut Event, text: &str) {
         }
         let lead = before.trim_end_matches([':', '=', '(', '[']);
         match lead {
+            "TCP" | "UDP" | "ICMP" | "tcp" | "udp" | "icmp" if event.get(Field::Proto).is_none() => {
+                net::set_proto(event, lead);
+            }
             "from" | "From" | "FROM" | "src" | "source" | "client" | "Client" | "rhost" | "peer" | "Source"
             | "host" | "by" | "address" | "IP" | "ip" | "for" => {
                 address(event, Field::SrcIp, Field::SrcPort, bare);
+                // `for 'root' from 192.0.2.7`
+                if let ["for", name, "from"] = trail
+                    && event.get(Field::SrcIp).is_some()
+                    && is_name(name)
+                {
+                    event.set(Field::User, name);
+                }
             }
             "to" | "To" | "dst" | "destination" | "->" | "server" | "Destination" => {
                 address(event, Field::DstIp, Field::DstPort, bare);
@@ -107,6 +200,8 @@ fn words(event: &mut Event, text: &str) {
             address(event, Field::SrcIp, Field::SrcPort, inner.split(']').next().unwrap_or(""));
         }
         before = word;
+        let [_, second, third] = trail;
+        trail = [second, third, bare];
     }
 }
 
