@@ -4,4 +4,5 @@
 mod hostile;
 mod samples;
 mod shared;
+mod vary;
 mod windows;
