@@ -16,7 +16,8 @@ pub fn timed<T>(f: impl FnOnce() -> T) -> (f64, T) {
 }
 
 /// Median, least and greatest.
-pub fn spread(mut values: Vec<f64>) -> (f64, f64, f64) {
+pub fn spread(values: impl Iterator<Item = f64>) -> (f64, f64, f64) {
+    let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let median = values.get(values.len() / 2).copied().unwrap_or(0.0);
     (median, values.first().copied().unwrap_or(0.0), values.last().copied().unwrap_or(0.0))

@@ -325,6 +325,19 @@ impl Test {
             other => other.holds(value),
         }
     }
+    /// What it takes to look for it in a value, beside a look at one end of it.
+    pub fn work(&self) -> u32 {
+        match self {
+            Self::Text { pattern, .. } => match pattern.shape() {
+                Shape::Contains(_) => 4,
+                Shape::Glob => 6,
+                _ => 1,
+            },
+            Self::Regex(_) => 12,
+            Self::Date(..) => 2,
+            Self::Field { .. } | Self::Exists | Self::Valued | Self::Net(_) | Self::Number(..) => 1,
+        }
+    }
     /// How often it is likely to hold, in thousandths; only the order of rules' tests rests on it.
     pub fn likelihood(&self) -> u32 {
         match self {

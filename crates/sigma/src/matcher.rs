@@ -2,9 +2,10 @@
 //!
 //! Invariant: every test is positive (some value of the field satisfies it); whatever asks for absence is a `Not`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bongsu_event::{Field, FieldKind};
+use hashbrown::HashMap;
 
 use crate::Node;
 use crate::atom::Test;
@@ -33,7 +34,7 @@ impl FieldName {
         if name.len() > FIELD_NAME_BYTES_MAX {
             return Err(format!("a field name is longer than {FIELD_NAME_BYTES_MAX} bytes"));
         }
-        let (hot, meta) = if name.is_empty() { (None, None) } else { (Field::from_name(name), Meta::from_name(name)) };
+        let (hot, meta) = if name.is_empty() { (None, None) } else { (column(name), Meta::from_name(name)) };
         Ok(Self { text: name.into(), hot, meta, own: hot.is_some_and(|f| f.name() == name) })
     }
     /// Is it the event's texts rather than a field?
@@ -58,6 +59,22 @@ impl FieldName {
     pub fn is_address(&self) -> bool {
         self.hot.is_some_and(|f| f.kind() == FieldKind::Ip)
     }
+}
+
+/// `Field::from_name` from a table: rules name some forty thousand fields.
+fn column(name: &str) -> Option<Field> {
+    static TABLE: OnceLock<[HashMap<String, Field>; 2]> = OnceLock::new();
+    let [exact, folded] = TABLE.get_or_init(|| {
+        let (mut exact, mut folded) = (HashMap::new(), HashMap::new());
+        let own = Field::ALL.iter().flat_map(|f| [(f.name(), *f), (f.ocsf(), *f)]);
+        let aliases = Field::ALL.iter().flat_map(|f| f.aliases().map(|a| (a, *f)));
+        for (name, field) in own.chain(aliases) {
+            exact.entry(name.to_owned()).or_insert(field);
+            folded.entry(name.to_ascii_lowercase()).or_insert(field);
+        }
+        [exact, folded]
+    });
+    exact.get(name).or_else(|| folded.get(name.to_ascii_lowercase().as_str())).copied()
 }
 
 /// Some value of the field satisfies one of the tests.
@@ -210,5 +227,20 @@ pub(crate) fn selection(node: &Node, fill: &Placeholders, unfilled: &mut Vec<Str
         }
         Node::Null => Err("it is empty: give it a field and a value".to_owned()),
         _ => modifier::read("", node, fill, unfilled),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_says_what_the_columns_say() {
+        let names = Field::ALL.iter().flat_map(|f| [f.name(), f.ocsf()].into_iter().chain(f.aliases()));
+        for name in names.chain(["no such field", ""]) {
+            for name in [name.to_owned(), name.to_lowercase(), name.to_uppercase()] {
+                assert_eq!(column(&name), Field::from_name(&name), "{name}");
+            }
+        }
     }
 }

@@ -56,9 +56,26 @@ pub(crate) fn fold_into(text: &str, out: &mut String) {
         if let Some(added) = out.get_mut(start..) {
             added.make_ascii_lowercase();
         }
-    } else {
-        out.extend(text.chars().flat_map(fold_char));
+        return;
     }
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|b| !b.is_ascii()) {
+        let (plain, tail) = rest.split_at(at);
+        let start = out.len();
+        out.push_str(plain);
+        if let Some(added) = out.get_mut(start..) {
+            added.make_ascii_lowercase();
+        }
+        let mut chars = tail.chars();
+        match chars.next() {
+            // Kana, Han, Hangul: no case.
+            Some(c @ ('\u{3000}'..='\u{a63f}' | '\u{ac00}'..='\u{d7ff}')) => out.push(c),
+            Some(c) => out.extend(fold_char(c)),
+            None => {}
+        }
+        rest = chars.as_str();
+    }
+    out.extend(rest.chars().map(|c| c.to_ascii_lowercase()));
 }
 
 /// `text` folded.

@@ -46,13 +46,13 @@ pub(crate) trait Sink<'a> {
     fn leaf(&mut self, name: Self::Name, value: Raw<'a>);
 }
 
-/// Tell `sink` everything that `line` holds.
+/// Tell `sink` everything that `line` holds; gives the line as text.
 pub(crate) fn read<'a, S: Sink<'a>>(
     line: &'a [u8],
     bits: &mut Bits,
     root: S::Name,
     sink: &mut S,
-) -> Result<(), JsonError> {
+) -> Result<&'a str, JsonError> {
     let text = std::str::from_utf8(line)
         .map_err(|e| JsonError { at: e.valid_up_to(), reason: "it is not UTF-8 from there on" })?;
     bits.read(line);
@@ -65,7 +65,7 @@ pub(crate) fn read<'a, S: Sink<'a>>(
         reader.object(root, JSON_DEPTH_MAX)?;
     }
     reader.space();
-    if reader.at < line.len() { reader.fail("something follows the object") } else { Ok(()) }
+    if reader.at < line.len() { reader.fail("something follows the object") } else { Ok(text) }
 }
 
 struct Reader<'a, 's, S> {
@@ -87,6 +87,9 @@ impl<'a, S: Sink<'a>> Reader<'a, '_, S> {
     }
     #[inline]
     fn space(&mut self) {
+        if self.peek() > b' ' {
+            return;
+        }
         while matches!(self.peek(), b' ' | b'\t' | b'\r' | b'\n') {
             self.at += 1;
         }

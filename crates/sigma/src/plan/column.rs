@@ -4,9 +4,10 @@
 
 use std::sync::{Arc, OnceLock, PoisonError};
 
-use super::Interned;
 use super::slot::{Room, Slot};
+use super::{Interned, Texts};
 use crate::json::Raw;
+use hashbrown::HashMap;
 
 const NONE: u16 = u16::MAX;
 
@@ -17,28 +18,40 @@ pub(super) struct Column {
     terms: Box<[u32]>,
     numbers: Box<[u32]>,
     slot: OnceLock<Arc<Slot>>,
+    /// Columns that feed the same terms are one group: looked at together or not at all.
+    pub group: u32,
 }
 
 impl Column {
     /// Of (the plan's term, the number to report it by).
-    pub fn new(mut terms: Vec<(u32, u32)>) -> Self {
+    pub fn new(mut terms: Vec<(u32, u32)>, group: u32) -> Self {
         terms.sort_unstable();
         terms.dedup();
         let (terms, numbers): (Vec<u32>, Vec<u32>) = terms.into_iter().unzip();
-        Self { terms: terms.into(), numbers: numbers.into(), slot: OnceLock::new() }
+        Self { terms: terms.into(), numbers: numbers.into(), slot: OnceLock::new(), group }
     }
     /// Report every term that holds of this value.
     #[inline]
     pub fn scan(&self, interned: &Interned, value: Raw<'_>, branch: bool, room: &mut Room, hit: &mut impl FnMut(u32)) {
-        let slot = match self.slot.get() {
-            Some(slot) => slot,
-            None => self.slot.get_or_init(|| self.compiled(interned)),
-        };
-        slot.scan(value, branch, room, &mut |at| {
+        self.slot(interned).scan(value, branch, room, &mut |at| {
             if let Some(number) = self.numbers.get(at as usize) {
                 hit(*number);
             }
         });
+    }
+    /// May any of these texts make a term hold?
+    pub fn may_hold(&self, interned: &Interned, texts: &Texts<'_, '_>) -> bool {
+        match texts {
+            Texts::View(_) => true,
+            Texts::Raw(line, _) => self.slot(interned).may_hold(line, true),
+        }
+    }
+    #[inline]
+    fn slot(&self, interned: &Interned) -> &Slot {
+        match self.slot.get() {
+            Some(slot) => slot,
+            None => self.slot.get_or_init(|| self.compiled(interned)),
+        }
     }
     fn compiled(&self, interned: &Interned) -> Arc<Slot> {
         let mut known = interned.compiled.lock().unwrap_or_else(PoisonError::into_inner);
@@ -65,26 +78,70 @@ pub(super) struct Columns {
 
 impl Columns {
     /// Of (the plan's term, the number to report it by).
-    pub fn new(terms: impl Iterator<Item = (u32, u32)>, interned: &Interned) -> Self {
-        let mut lists: Vec<Vec<(u32, u32)>> = Vec::new();
+    pub fn new(terms: impl Iterator<Item = (u32, u32)>, groups: &Groups<'_>, interned: &Interned) -> Self {
+        let mut lists: Vec<(u32, Vec<(u32, u32)>)> = Vec::new();
         let mut at: Box<[u16]> = vec![NONE; interned.slots].into();
         for (term, number) in terms {
             for slot in interned.terms.get(term as usize).map(|t| t.slots.as_slice()).unwrap_or_default() {
                 let Some(place) = at.get_mut(*slot as usize) else { continue };
                 if *place == NONE {
                     *place = u16::try_from(lists.len()).unwrap_or(NONE);
-                    lists.push(Vec::new());
+                    let group = groups.of_slot(*slot).and_then(|g| u32::try_from(g).ok()).unwrap_or(u32::MAX);
+                    lists.push((group, Vec::new()));
                 }
-                if let Some(list) = lists.get_mut(usize::from(*place)) {
+                if let Some((_, list)) = lists.get_mut(usize::from(*place)) {
                     list.push((term, number));
                 }
             }
         }
-        Self { all: lists.into_iter().map(Column::new).collect(), at }
+        Self { all: lists.into_iter().map(|(group, list)| Column::new(list, group)).collect(), at }
     }
     /// The terms that this key feeds.
     #[inline]
     pub fn of(&self, slot: u32) -> Option<&Column> {
         self.all.get(usize::from(*self.at.get(slot as usize)?))
+    }
+}
+
+/// Which columns stand or fall together: those that feed one term. The last group is that of keywords.
+#[derive(Debug)]
+pub(super) struct Groups<'i> {
+    interned: &'i Interned,
+    of: HashMap<u32, usize>,
+    pub count: usize,
+}
+
+impl<'i> Groups<'i> {
+    /// Of the plan's terms.
+    pub fn of(terms: &[u32], interned: &'i Interned) -> Self {
+        let mut of: HashMap<u32, usize> = HashMap::new();
+        let mut count = 0;
+        for slots in terms.iter().filter_map(|t| interned.terms.get(*t as usize)).map(|t| &t.slots) {
+            let known: Vec<usize> = slots.iter().filter_map(|s| of.get(s).copied()).collect();
+            let group = known.iter().copied().min().unwrap_or(count);
+            count += usize::from(known.is_empty());
+            for slot in slots {
+                of.insert(*slot, group);
+            }
+            if known.iter().any(|g| *g != group) {
+                of.values_mut().filter(|g| known.contains(g)).for_each(|g| *g = group);
+            }
+        }
+        Self { interned, of, count: count + 1 }
+    }
+    /// The group of a key.
+    pub fn of_slot(&self, slot: u32) -> Option<usize> {
+        self.of.get(&slot).copied()
+    }
+    /// The group whose values decide a term; `None`: none does, it compares two fields.
+    pub fn of_term(&self, term: u32) -> Option<usize> {
+        let term = self.interned.terms.get(term as usize)?;
+        if term.pairs {
+            return None;
+        }
+        if term.term.field.is_keyword() {
+            return Some(self.count - 1);
+        }
+        self.of_slot(*term.slots.first()?)
     }
 }

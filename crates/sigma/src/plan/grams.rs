@@ -3,7 +3,7 @@
 //! Of each literal one window of four bytes is put into a bitmap. At every place of a text the four bytes there are
 //! looked up; only where the bitmap answers are literals compared. The places do not wait for one another, as the
 //! steps of an automaton do, and the cost hardly depends on how many literals there are. If all literals are long,
-//! several neighbouring windows of each stand in the bitmap, and only every second or fourth place is looked at.
+//! several neighbouring windows of each stand in the bitmap, and only every second to eighth place is looked at.
 //!
 //! The bitmap knows no case, and of each literal windows are preferred that JSON never writes with a backslash: so
 //! `may_hold` can ask it of a long text as the line has it, before anything is copied.
@@ -20,8 +20,8 @@ const GRAM: usize = 4;
 /// Places looked at before the first branch.
 const BATCH: usize = 8;
 /// Bits for each window; more make fewer false alarms and a larger bitmap.
-const BITS_PER_WINDOW: usize = 32;
-const BITS_MIN: usize = 1 << 12;
+const BITS_PER_WINDOW: usize = 64;
+const BITS_MIN: usize = 1 << 14;
 const BITS_MAX: usize = 1 << 23;
 const COUNTS: usize = 1 << 12;
 
@@ -153,7 +153,9 @@ impl Windows {
         let stride = match shortest - GRAM + 1 {
             0 | 1 => 1,
             2 | 3 => 2,
-            _ => 4,
+            4 | 5 => 4,
+            6 | 7 => 6,
+            _ => 8,
         };
         // What stands in many literals stands in many texts: the rarest windows make the fewest false alarms.
         let mut counts = vec![0u32; COUNTS];
@@ -212,7 +214,9 @@ impl Windows {
         match self.stride {
             1 => self.scan_by::<1>(text, found),
             2 => self.scan_by::<2>(text, found),
-            _ => self.scan_by::<4>(text, found),
+            4 => self.scan_by::<4>(text, found),
+            6 => self.scan_by::<6>(text, found),
+            _ => self.scan_by::<8>(text, found),
         }
     }
     #[inline]
@@ -243,7 +247,9 @@ impl Windows {
             0 => false,
             1 => self.any_by::<1>(text),
             2 => self.any_by::<2>(text),
-            _ => self.any_by::<4>(text),
+            4 => self.any_by::<4>(text),
+            6 => self.any_by::<6>(text),
+            _ => self.any_by::<8>(text),
         }
     }
     #[inline]
@@ -391,11 +397,13 @@ mod tests {
 
     #[test]
     fn literals_are_found_wherever_they_stand() {
-        let lists: [&[&str]; 6] = [
+        let lists: [&[&str]; 8] = [
             &["", "a", "ab", "abc", "bcd", " -e"],
             &["abcd", "bcde", "abcdefgh", "cd", "b"],
             &["abcdefg", "bcdefgh", "gabcdefga"],
             &["abcde", "efgab"],
+            &["abcdefgab", "bcdefgabcd"],
+            &["abcdefgabcd", "bcdefgabcdefg"],
             &["가나", "나다라", "abcdefgabc"],
             &["\\ab", "a/b", "a\\bcde", "\"x"],
         ];

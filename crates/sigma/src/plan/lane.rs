@@ -2,7 +2,7 @@
 //!
 //! Invariant: a rule that is not woken can't match; a woken rule is decided by its program alone.
 
-use super::column::{Column, Columns};
+use super::column::{Column, Columns, Groups};
 use super::program::{self, ACCEPT, REJECT, Step, Terms};
 use super::slot::{Room, ready};
 use super::{Interned, Texts};
@@ -24,6 +24,8 @@ pub(crate) struct Marks {
     held: Vec<u32>,
     woken: Vec<u32>,
     queue: Vec<u32>,
+    /// Groups of columns that were looked at late.
+    looked: Vec<u32>,
     /// Units that matched, in their order.
     pub fired: Vec<u32>,
 }
@@ -49,6 +51,8 @@ pub(crate) struct Lane {
     columns: Columns,
     keywords: Option<Column>,
     pairs: Vec<Pair>,
+    /// Of each group of columns: does it hold terms that wake rules? The last is that of keywords.
+    eager: Vec<bool>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -57,25 +61,22 @@ fn number(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(NONE)
 }
 
+/// An event while a lane looks at it.
+struct Given<'g, 'e> {
+    interned: &'g Interned,
+    texts: &'g Texts<'e, 'g>,
+    seen: &'g [Seen<'e>],
+}
+
 impl Lane {
     /// Compile what is left of these units (numbered by the plan).
     pub fn new(units: &[(u32, Terms)], interned: &Interned) -> Self {
         let mut terms = Vec::new();
         let mut local: Vec<u32> = vec![NONE; interned.terms.len()];
-        let mut steps: Vec<Step> = Vec::new();
-        let mut lane_units = Vec::new();
         let mut always = Vec::new();
         let mut wakes: Vec<Vec<u32>> = Vec::new();
-        let likelihood = |t: u32| interned.likelihood(t);
-        let cost = |t: u32| interned.cost(t);
-        for (n, (global, unit)) in units.iter().enumerate() {
-            let first = steps.len();
-            let entry = program::emit(unit, ACCEPT, REJECT, &likelihood, &mut steps);
-            for step in steps.get_mut(first..).unwrap_or_default() {
-                step.term = localise(step.term, &mut local, &mut terms, &mut wakes);
-            }
-            lane_units.push((*global, entry));
-            match program::wakers(unit, &cost) {
+        for (n, (_, unit)) in units.iter().enumerate() {
+            match program::wakers(unit, &|t| interned.cost(t)) {
                 None => always.push(number(n)),
                 Some(set) => {
                     for term in set {
@@ -86,6 +87,28 @@ impl Lane {
                     }
                 }
             }
+            unit.each(&mut |term| {
+                localise(term, &mut local, &mut terms, &mut wakes);
+            });
+        }
+        let groups = Groups::of(&terms, interned);
+        let mut eager = vec![false; groups.count];
+        for (term, list) in terms.iter().zip(&wakes) {
+            if let (false, Some(eager)) = (list.is_empty(), groups.of_term(*term).and_then(|g| eager.get_mut(g))) {
+                *eager = true;
+            }
+        }
+        let lazy = |term: u32| groups.of_term(term).filter(|g| !eager.get(*g).copied().unwrap_or(true));
+        let order = program::Order { likelihood: &|t| interned.likelihood(t), late: &|t| lazy(t).is_some() };
+        let (mut steps, mut lane_units): (Vec<Step>, Vec<(u32, u32)>) = (Vec::new(), Vec::new());
+        for (global, unit) in units {
+            let first = steps.len();
+            let entry = program::emit(unit, ACCEPT, REJECT, &order, &mut steps);
+            for step in steps.get_mut(first..).unwrap_or_default() {
+                step.group = lazy(step.term).map_or(NONE, number);
+                step.term = local.get(step.term as usize).copied().unwrap_or(NONE);
+            }
+            lane_units.push((*global, entry));
         }
         let mut wake_starts = vec![0];
         let mut wake = Vec::new();
@@ -93,9 +116,9 @@ impl Lane {
             wake.extend_from_slice(list);
             wake_starts.push(number(wake.len()));
         }
-        let keywords = |t: &u32| interned.terms.get(*t as usize).is_some_and(|t| t.term.field.is_keyword());
-        let words: Vec<(u32, u32)> =
-            terms.iter().zip(0u32..).filter(|(t, _)| keywords(t)).map(|(t, n)| (*t, n)).collect();
+        let words = |t: &u32| interned.terms.get(*t as usize).is_some_and(|t| t.term.field.is_keyword());
+        let words: Vec<(u32, u32)> = terms.iter().zip(0u32..).filter(|(t, _)| words(t)).map(|(t, n)| (*t, n)).collect();
+        let scanned = terms.iter().copied().zip(0u32..).filter(|(t, _)| groups.of_term(*t).is_some());
         Self {
             terms: terms.len(),
             wake_starts,
@@ -103,9 +126,10 @@ impl Lane {
             units: lane_units,
             steps,
             always,
-            columns: Columns::new(terms.iter().copied().zip(0u32..), interned),
-            keywords: (!words.is_empty()).then(|| Column::new(words)),
+            columns: Columns::new(scanned, &groups, interned),
+            keywords: (!words.is_empty()).then(|| Column::new(words, number(groups.count.saturating_sub(1)))),
             pairs: pairs(&terms, interned),
+            eager,
         }
     }
 
@@ -118,38 +142,62 @@ impl Lane {
         marks: &mut Marks,
         room: &mut Room,
     ) {
-        marks.begin(self.terms, self.units.len());
+        marks.begin(self.terms, self.units.len(), self.eager.len());
+        let given = Given { interned, texts, seen };
         for value in seen {
-            if let Some(column) = self.columns.of(value.slot) {
+            if let Some(column) = self.columns.of(value.slot)
+                && self.eager.get(column.group as usize) == Some(&true)
+            {
                 column.scan(interned, value.value, value.branch, room, &mut |term| marks.hold(self, term));
             }
         }
-        if let Some(column) = &self.keywords {
-            texts.each(&mut |text| {
-                column.scan(interned, text, false, room, &mut |term| marks.hold(self, term));
-            });
+        if self.eager.last() == Some(&true) {
+            self.look_for_words(&given, marks, room);
         }
         for pair in &self.pairs {
             if pair.holds(seen) {
                 marks.hold(self, pair.term);
             }
         }
-        self.decide(marks);
+        self.decide(&given, marks, room);
     }
-    fn decide(&self, marks: &mut Marks) {
-        let Marks { epoch, held, queue, fired, .. } = marks;
-        fired.clear();
+    fn look_for_words(&self, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
+        if let Some(column) = self.keywords.as_ref().filter(|c| c.may_hold(given.interned, given.texts)) {
+            given.texts.each(&mut |text| {
+                column.scan(given.interned, text, false, room, &mut |term| marks.hold(self, term));
+            });
+        }
+    }
+    /// Look at the values that only woken rules ask for.
+    fn look_late(&self, group: u32, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
+        if group as usize + 1 == self.eager.len() {
+            return self.look_for_words(given, marks, room);
+        }
+        for value in given.seen {
+            if let Some(column) = self.columns.of(value.slot).filter(|c| c.group == group) {
+                column.scan(given.interned, value.value, value.branch, room, &mut |term| marks.hold(self, term));
+            }
+        }
+    }
+    fn decide(&self, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
+        marks.fired.clear();
+        // Late terms wake nobody: the queue stays as it is.
+        let queue = std::mem::take(&mut marks.queue);
         for unit in queue.iter().chain(&self.always) {
             let Some((global, entry)) = self.units.get(*unit as usize) else { continue };
             let mut at = *entry;
             while let Some(step) = self.steps.get(at as usize) {
-                at = if held.get(step.term as usize) == Some(epoch) { step.yes } else { step.no };
+                if step.group != NONE && marks.is_late(step.group) {
+                    self.look_late(step.group, given, marks, room);
+                }
+                at = if marks.held.get(step.term as usize) == Some(&marks.epoch) { step.yes } else { step.no };
             }
             if at == ACCEPT {
-                fired.push(*global);
+                marks.fired.push(*global);
             }
         }
-        fired.sort_unstable();
+        marks.queue = queue;
+        marks.fired.sort_unstable();
     }
 }
 
@@ -179,10 +227,11 @@ fn localise(global: u32, local: &mut [u32], terms: &mut Vec<u32>, wakes: &mut Ve
 }
 
 impl Marks {
-    fn begin(&mut self, terms: usize, units: usize) {
+    fn begin(&mut self, terms: usize, units: usize, groups: usize) {
         if self.epoch == u32::MAX {
             self.held.fill(0);
             self.woken.fill(0);
+            self.looked.fill(0);
             self.epoch = 0;
         }
         self.epoch += 1;
@@ -192,6 +241,19 @@ impl Marks {
         }
         if self.woken.len() < units {
             self.woken.resize(units, 0);
+        }
+        if self.looked.len() < groups {
+            self.looked.resize(groups, 0);
+        }
+    }
+    /// Was the group not looked at yet? Then it is now.
+    fn is_late(&mut self, group: u32) -> bool {
+        match self.looked.get_mut(group as usize) {
+            Some(stamp) if *stamp != self.epoch => {
+                *stamp = self.epoch;
+                true
+            }
+            _ => false,
         }
     }
     fn hold(&mut self, lane: &Lane, term: u32) {

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use bongsu_event::{Field, ValueRef};
 use hashbrown::HashMap;
 
-use self::column::Columns;
+use self::column::{Columns, Groups};
 use self::lane::{Lane, Marks, Seen};
 use self::names::{Intake, Names};
 use self::program::Terms;
@@ -53,6 +53,8 @@ pub(crate) struct InternedTerm {
     uses: u32,
     /// It tells kinds of events apart: asked before a lane is chosen.
     first: bool,
+    /// It compares two fields.
+    pairs: bool,
 }
 
 /// Everything that rules share.
@@ -76,9 +78,13 @@ impl Interned {
     fn likelihood(&self, term: u32) -> u32 {
         self.terms.get(term as usize).map_or(1_000, |t| t.likelihood)
     }
-    /// What waiting for it costs: how likely it is, and how common whatever many rules ask for.
+    /// What waiting for it costs: how likely it is, how common whatever many rules ask for, and what looking at values
+    /// takes: a rule that waits for the end of a name leaves long texts alone until it is woken.
     fn cost(&self, term: u32) -> u32 {
-        self.terms.get(term as usize).map_or(1_000, |t| t.likelihood.saturating_mul(8 + t.uses.min(1_000)))
+        self.terms.get(term as usize).map_or(1_000, |t| {
+            let work = t.term.tests.iter().map(Test::work).max().unwrap_or(1);
+            t.likelihood.saturating_mul(8 + t.uses.min(1_000)).saturating_mul(work)
+        })
     }
     fn slots_of(&self, field: &FieldName) -> Vec<u32> {
         if field.is_keyword() {
@@ -117,7 +123,8 @@ impl Interned {
         let at = u32::try_from(self.terms.len()).unwrap_or(u32::MAX);
         let slots = self.slots_of(&term.field);
         let first = FIRST_FIELDS.contains(&&*term.field.text) && can_be_first(term);
-        self.terms.push(InternedTerm { term: Arc::clone(term), slots, likelihood: tests, uses: 0, first });
+        let pairs = term.tests.iter().any(|t| matches!(t, Test::Field { .. }));
+        self.terms.push(InternedTerm { term: Arc::clone(term), slots, likelihood: tests, uses: 0, first, pairs });
         self.term_at.insert(Arc::clone(term), at);
         at
     }
@@ -170,14 +177,15 @@ fn can_be_first(term: &Term) -> bool {
 /// The texts that keywords are looked for in.
 pub(crate) enum Texts<'e, 't> {
     View(&'e dyn EventView),
-    Raw(&'t [Raw<'e>]),
+    /// Of a JSON line, which holds all of them.
+    Raw(&'e str, &'t [Raw<'e>]),
 }
 
 impl Texts<'_, '_> {
     fn each(&self, f: &mut dyn FnMut(Raw<'_>)) {
         match self {
             Self::View(event) => event.for_each_text(&mut |text| f(Raw::Value(ValueRef::Text(text)))),
-            Self::Raw(all) => all.iter().for_each(|text| f(*text)),
+            Self::Raw(_, all) => all.iter().for_each(|text| f(*text)),
         }
     }
 }
@@ -227,7 +235,9 @@ impl Plan {
         let gates: Vec<Terms> = gates.iter().map(|g| interned.gate(g)).collect();
         let units: Vec<Unit> = rules.map(|(e, gate)| Unit { terms: interned.terms(e), gate }).collect();
         let first = (0u32..).zip(&interned.terms).filter(|(_, t)| t.first).map(|(at, _)| (at, at));
-        let first = Columns::new(first, &interned);
+        let all: Vec<(u32, u32)> = first.collect();
+        let terms: Vec<u32> = all.iter().map(|(t, _)| *t).collect();
+        let first = Columns::new(all.into_iter(), &Groups::of(&terms, &interned), &interned);
         Self {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             first,
@@ -287,12 +297,12 @@ impl Plan {
         let mut intake =
             Intake { interned: &self.interned, names, last: names::ROOT, seen: &mut seen, texts: &mut texts };
         let read = json::read(line, bits, names::ROOT, &mut intake);
-        if read.is_ok() {
-            self.decide(&Texts::Raw(&texts), &seen, scratch);
+        if let Ok(text) = read {
+            self.decide(&Texts::Raw(text, &texts), &seen, scratch);
         }
         scratch.seen = emptied(seen);
         scratch.texts = emptied(texts);
-        read
+        read.map(|_| ())
     }
     fn decide(&self, texts: &Texts<'_, '_>, seen: &[Seen<'_>], scratch: &mut Scratch) {
         let Scratch { kind, room, .. } = scratch;

@@ -33,13 +33,33 @@ pub(crate) const REJECT: u32 = u32::MAX - 1;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     pub term: u32,
+    /// The group of columns to be looked at first, if it is looked at late; the lane fills it in.
+    pub group: u32,
     pub yes: u32,
     pub no: u32,
 }
 
-/// Append the program of `e` to `steps`; says where it begins. `likelihood` orders the tests: of an `and` the
-/// rarest first, of an `or` the commonest.
-pub(crate) fn emit(e: &Terms, yes: u32, no: u32, likelihood: &dyn Fn(u32) -> u32, steps: &mut Vec<Step>) -> u32 {
+/// What orders the tests of a program: first those that are known anyway, then of an `and` the rarest, of an `or` the
+/// commonest.
+pub(crate) struct Order<'o> {
+    pub likelihood: &'o dyn Fn(u32) -> u32,
+    /// Must values be looked at for it?
+    pub late: &'o dyn Fn(u32) -> bool,
+}
+
+impl Order<'_> {
+    fn late(&self, e: &Terms) -> bool {
+        let mut late = false;
+        e.each(&mut |t| late = late || (self.late)(t));
+        late
+    }
+}
+
+/// Append the program of `e` to `steps`; says where it begins.
+pub(crate) fn emit(e: &Terms, yes: u32, no: u32, order: &Order<'_>, steps: &mut Vec<Step>) -> u32 {
+    let keyed = |list: &'_ [Terms]| -> Vec<(bool, u32, usize)> {
+        list.iter().enumerate().map(|(n, e)| (order.late(e), chance(e, order.likelihood), n)).collect()
+    };
     match e {
         Terms::Const(b) => {
             if *b {
@@ -49,19 +69,20 @@ pub(crate) fn emit(e: &Terms, yes: u32, no: u32, likelihood: &dyn Fn(u32) -> u32
             }
         }
         Terms::Term(term) => {
-            steps.push(Step { term: *term, yes, no });
+            steps.push(Step { term: *term, group: u32::MAX, yes, no });
             u32::try_from(steps.len() - 1).unwrap_or(REJECT)
         }
-        Terms::Not(inner) => emit(inner, no, yes, likelihood, steps),
+        Terms::Not(inner) => emit(inner, no, yes, order, steps),
+        // Written from the last test to the first.
         Terms::And(list) => {
-            let mut order: Vec<_> = list.iter().map(|e| (chance(e, likelihood), e)).collect();
-            order.sort_by_key(|(c, _)| std::cmp::Reverse(*c));
-            order.into_iter().fold(yes, |next, (_, e)| emit(e, next, no, likelihood, steps))
+            let mut keys = keyed(list);
+            keys.sort_by_key(|(late, chance, _)| std::cmp::Reverse((*late, *chance)));
+            keys.iter().filter_map(|(.., n)| list.get(*n)).fold(yes, |next, e| emit(e, next, no, order, steps))
         }
         Terms::Or(list) => {
-            let mut order: Vec<_> = list.iter().map(|e| (chance(e, likelihood), e)).collect();
-            order.sort_by_key(|(c, _)| *c);
-            order.into_iter().fold(no, |next, (_, e)| emit(e, yes, next, likelihood, steps))
+            let mut keys = keyed(list);
+            keys.sort_by_key(|(late, chance, _)| (!*late, *chance));
+            keys.iter().filter_map(|(.., n)| list.get(*n)).fold(no, |next, e| emit(e, yes, next, order, steps))
         }
     }
 }

@@ -75,6 +75,12 @@ pub(crate) struct Slot {
     needs_text: bool,
     needs_fold: bool,
     needs_value: bool,
+    /// Values are asked for their folded text, and for nothing else.
+    only_text: bool,
+    /// Only literals are looked for: long texts can be asked as they are.
+    skims: bool,
+    /// The same, and none of them has a place in the text.
+    seeks: bool,
 }
 
 #[derive(Default)]
@@ -113,6 +119,15 @@ impl Slot {
         this.needs_text = this.needs_fold || !this.closers.is_empty();
         this.needs_value =
             this.needs_text || !this.nets.is_empty() || !this.numbers.is_empty() || !this.others.is_empty();
+        this.only_text = this.needs_fold && this.nets.is_empty() && this.numbers.is_empty() && this.others.is_empty();
+        this.skims = this.always.is_empty() && this.numbers.is_empty() && this.others.is_empty();
+        this.seeks = this.skims
+            && this.nets.is_empty()
+            && this.exists == this.valued
+            && this.exists == Span::default()
+            && draft.exact.is_empty()
+            && draft.front.is_empty()
+            && draft.back.is_empty();
         this.literals = draft.build();
         this
     }
@@ -222,6 +237,9 @@ impl Slot {
         if text.len() > LONG_BYTES_MIN && self.skimmed(text, escaped, room, hit) {
             return;
         }
+        if let (Raw::Escaped(raw), true) = (value, self.only_text) {
+            return self.scan_escaped(raw, room, hit);
+        }
         let mut plain = std::mem::take(&mut room.plain);
         let value = match (ready(value, &mut plain), value) {
             // Dates read a number as one; all else reads its text.
@@ -236,19 +254,12 @@ impl Slot {
     /// Try to tell from a long text as it is that only literals at its ends can matter, and look at those. `false`:
     /// it has to be looked at whole.
     fn skimmed(&self, text: &str, escaped: bool, room: &mut Room, hit: &mut impl FnMut(u32)) -> bool {
-        let skims = self.always.is_empty() && self.numbers.is_empty() && self.others.is_empty();
-        // Half of the text may be backslashes.
+        // Half of the text may be backslashes, and folding makes some characters three times shorter.
         let [exact, front, back] = self.literals.longest;
-        if !skims || text.len() > MATCH_BYTES_MAX || exact >= text.len() / 2 || !text.is_ascii() {
+        if !self.skims || text.len() > MATCH_BYTES_MAX || exact >= text.len() / 6 || self.may_stand_in(text, escaped) {
             return false;
         }
         let bytes = text.as_bytes();
-        if escaped && memchr::memmem::find(bytes, b"\\u").is_some() {
-            return false;
-        }
-        if self.literals.inside.as_ref().is_some_and(|inside| inside.may_hold(bytes, escaped)) {
-            return false;
-        }
         let mut whole = true;
         let Room { plain, folded, .. } = room;
         let mut act = |act: Act| match act {
@@ -256,19 +267,31 @@ impl Slot {
             Act::Try(_) => whole = false,
         };
         if let Some(trie) = &self.literals.front {
-            folded_end(text.get(..text.len().min(front * 2 + 2)).unwrap_or(text), escaped, plain, folded);
+            folded_end(cut(text, front * 6 + 6), escaped, plain, folded);
             trie.walk(folded.as_bytes(), |at| self.literals.acts_of(at, &mut act));
         }
         if let Some(trie) = &self.literals.back {
-            let mut start = text.len().saturating_sub(back * 2 + 2);
-            // Never begin between a backslash and what it escapes.
-            while start > 0 && bytes.get(start - 1) == Some(&b'\\') {
+            let mut start = text.len().saturating_sub(back * 6 + 6);
+            // Never begin inside a character, nor between a backslash and what it escapes.
+            while start > 0 && (!text.is_char_boundary(start) || bytes.get(start - 1) == Some(&b'\\')) {
                 start -= 1;
             }
             folded_end(text.get(start..).unwrap_or(text), escaped, plain, folded);
             trie.walk(folded.as_bytes(), |at| self.literals.acts_of(at, &mut act));
         }
         whole
+    }
+    /// May a literal that is looked for anywhere stand in the text?
+    fn may_stand_in(&self, text: &str, escaped: bool) -> bool {
+        let Some(inside) = &self.literals.inside else { return false };
+        let bytes = text.as_bytes();
+        escaped && memchr::memmem::find(bytes, b"\\u").is_some()
+            || !text.is_ascii() && folds_to_ascii(bytes)
+            || inside.may_hold(bytes, escaped)
+    }
+    /// May any test hold of any text in this line, whose texts are written with escapes?
+    pub fn may_hold(&self, line: &str, escaped: bool) -> bool {
+        !self.seeks || self.may_stand_in(line, escaped)
     }
     fn scan_value(&self, value: ValueRef<'_>, room: &mut Room, hit: &mut impl FnMut(u32)) {
         if self.needs_text {
@@ -299,12 +322,42 @@ impl Slot {
         if self.needs_fold {
             folded.clear();
             fold_into(text, folded);
-            self.literals.find(folded, &mut |act| match act {
-                Act::Hold(span) => self.hold(span, hit),
-                Act::Try(closer) => tries.push(closer),
-            });
+            self.find(folded, tries, hit);
         }
         tries.extend_from_slice(&self.always);
+        self.close(text, folded, tries, hit);
+    }
+    /// The same of text with escapes, whose plain form is made only where something asks for it.
+    fn scan_escaped(&self, raw: &str, room: &mut Room, hit: &mut impl FnMut(u32)) {
+        let Room { plain, folded, tries, .. } = room;
+        plain_into(raw, folded);
+        let ascii = folded.is_ascii();
+        if ascii {
+            folded.make_ascii_lowercase();
+        } else {
+            std::mem::swap(plain, folded);
+            folded.clear();
+            fold_into(plain, folded);
+        }
+        tries.clear();
+        self.find(folded, tries, hit);
+        tries.extend_from_slice(&self.always);
+        if tries.is_empty() {
+            return;
+        }
+        if ascii {
+            plain_into(raw, plain);
+        }
+        self.close(plain, folded, tries, hit);
+    }
+    fn find(&self, folded: &str, tries: &mut Vec<u32>, hit: &mut impl FnMut(u32)) {
+        self.literals.find(folded, &mut |act| match act {
+            Act::Hold(span) => self.hold(span, hit),
+            Act::Try(closer) => tries.push(closer),
+        });
+    }
+    /// Ask the tests that a literal, or nothing, made worth asking.
+    fn close(&self, text: &str, folded: &str, tries: &mut Vec<u32>, hit: &mut impl FnMut(u32)) {
         if tries.is_empty() {
             return;
         }
@@ -375,12 +428,23 @@ pub(crate) fn ready<'v>(value: Raw<'v>, room: &'v mut String) -> ValueRef<'v> {
         // Its text is the one that the number would be written with.
         Raw::Digits(text) => ValueRef::Text(text),
         Raw::Escaped(raw) => {
-            room.clear();
-            // No escape is longer than six bytes for one: what lies beyond is never compared.
-            unescape(cut(raw, MATCH_BYTES_MAX * 6), room);
+            plain_into(raw, room);
             ValueRef::Text(room)
         }
     }
+}
+
+/// `raw` without escapes, as far as it is compared.
+fn plain_into(raw: &str, room: &mut String) {
+    room.clear();
+    // No escape is longer than six bytes for one: what lies beyond is never compared.
+    unescape(cut(raw, MATCH_BYTES_MAX * 6), room);
+    room.truncate(cut(room, MATCH_BYTES_MAX).len());
+}
+
+/// May the text hold one of the three characters beyond ASCII that fold to ASCII: the long s, the Kelvin sign, İ?
+fn folds_to_ascii(text: &[u8]) -> bool {
+    ["ſ", "\u{212a}", "İ"].iter().any(|c| memchr::memmem::find(text, c.as_bytes()).is_some())
 }
 
 /// An end of a text, without escapes, folded.

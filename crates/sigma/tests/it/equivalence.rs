@@ -195,9 +195,9 @@ const LOGSOURCES: &[&str] = &[
     "{ service: nothing-known }",
 ];
 
-fn rules(c: &mut Choices<'_>) -> String {
+fn rules(c: &mut Choices<'_>, most: usize) -> String {
     let mut out = String::new();
-    for n in 0..=c.below(10) {
+    for n in 0..=c.below(most) {
         let (logs, condition) = (c.of(LOGSOURCES), c.of(CONDITIONS));
         out.push_str(&format!("---\ntitle: r{n}\nid: r{n}\nlogsource: {logs}\ndetection:\n"));
         for s in 0..3 {
@@ -329,7 +329,7 @@ proptest! {
         events in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 1..6),
         open: bool,
     ) {
-        let text = rules(&mut Choices(rule_bytes.iter()));
+        let text = rules(&mut Choices(rule_bytes.iter()), 10);
         let options = LoadOptions { ignore_logsource: open, ..LoadOptions::default() };
         let (set, errors) = RuleSet::load_with(&[RuleSource { name: "t".into(), text: text.clone() }], &options);
         prop_assert!(errors.is_empty(), "{:?}\n{}", errors, text);
@@ -341,6 +341,43 @@ proptest! {
                 check(&set, &ours(&mut c), &text)?;
             }
         }
+    }
+}
+
+/// How many cases of many rules and many events are tried; a long run asks for more.
+fn long_cases() -> u32 {
+    std::env::var("BONGSU_EQUIVALENCE_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(40)
+}
+
+static PAIRS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: long_cases(), failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The same with sixty rules in one plan and sixty events, so that rules meet in columns. Ten million pairs of rule
+    /// and event: `BONGSU_EQUIVALENCE_CASES=5000 cargo test --release -p bongsu-sigma many_rules -- --nocapture`.
+    #[test]
+    fn many_rules_agree_on_many_events(
+        rule_bytes in proptest::collection::vec(any::<u8>(), 2_000..4_000),
+        event_bytes in proptest::collection::vec(any::<u8>(), 2_000..4_000),
+        open: bool,
+    ) {
+        let text = rules(&mut Choices(rule_bytes.iter()), 120);
+        let options = LoadOptions { ignore_logsource: open, ..LoadOptions::default() };
+        let (set, errors) = RuleSet::load_with(&[RuleSource { name: "t".into(), text: text.clone() }], &options);
+        prop_assert!(errors.is_empty(), "{:?}\n{}", errors, text);
+        let mut scratch = set.scratch();
+        let mut c = Choices(event_bytes.iter());
+        for _ in 0..60 {
+            let event = foreign(&mut c);
+            let all = (0..u32::try_from(set.rules().len()).unwrap()).map(RuleIdx);
+            let alone: Vec<RuleIdx> = all.filter(|r| set.matches_alone(*r, &event)).collect();
+            let line = event.to_string();
+            let planned: Vec<RuleIdx> = set.matching_json(line.as_bytes(), &mut scratch).unwrap().collect();
+            prop_assert_eq!(planned, alone, "{}\n{}", line, text);
+            PAIRS.fetch_add(set.rules().len() as u64, std::sync::atomic::Ordering::Relaxed);
+        }
+        println!("{} pairs of rule and event so far", PAIRS.load(std::sync::atomic::Ordering::Relaxed));
     }
 }
 

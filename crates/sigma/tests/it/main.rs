@@ -5,6 +5,8 @@ mod cases;
 mod community;
 mod correlation;
 mod equivalence;
+mod hostile;
 mod language;
+mod mapping;
 mod pipeline;
 mod support;
