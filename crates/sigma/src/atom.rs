@@ -325,6 +325,11 @@ impl Test {
             other => other.holds(value),
         }
     }
+    /// The texts that it looks for, folded or not.
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        let parts = if let Self::Text { pattern, .. } = self { pattern.parts() } else { &[] };
+        parts.iter().filter_map(|p| if let crate::pattern::Part::Text(t) = p { Some(t.as_str()) } else { None })
+    }
     /// What it takes to look for it in a value, beside a look at one end of it.
     pub fn work(&self) -> u32 {
         match self {

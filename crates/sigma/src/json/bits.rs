@@ -15,23 +15,32 @@ pub(super) struct Word {
 
 /// The bits of a line, in memory kept from line to line.
 #[derive(Debug, Default)]
-pub(crate) struct Bits(Vec<Word>);
+pub(crate) struct Bits {
+    words: Vec<Word>,
+    /// The line holds `\u`.
+    unicode: bool,
+}
 
 impl Bits {
     /// Take a line in.
     pub fn read(&mut self, bytes: &[u8]) {
-        self.0.clear();
-        self.0.reserve(bytes.len() / WORD + 1);
+        self.words.clear();
+        self.words.reserve(bytes.len() / WORD + 1);
+        self.unicode = false;
         let mut escaped = 0;
         let (chunks, rest) = bytes.as_chunks::<WORD>();
         for chunk in chunks {
-            self.0.push(word(chunk, &mut escaped));
+            self.words.push(word(chunk, &mut escaped, &mut self.unicode));
         }
         let mut last = [b' '; WORD];
         if let Some(head) = last.get_mut(..rest.len()) {
             head.copy_from_slice(rest);
-            self.0.push(word(&last, &mut escaped));
+            self.words.push(word(&last, &mut escaped, &mut self.unicode));
         }
+    }
+    /// Does the line hold an escape of four digits?
+    pub fn has_unicode(&self) -> bool {
+        self.unicode
     }
     /// The quote that closes the string opened at `open`, and whether a backslash stands between them.
     #[inline]
@@ -41,7 +50,7 @@ impl Bits {
         let mut mask = u64::MAX << (from % WORD);
         let mut slashes = 0;
         loop {
-            let word = self.0.get(at)?;
+            let word = self.words.get(at)?;
             let quotes = word.quotes & mask;
             if quotes != 0 {
                 let bit = quotes.trailing_zeros();
@@ -56,14 +65,17 @@ impl Bits {
 }
 
 #[inline]
-fn word(chunk: &[u8; WORD], escaped: &mut u64) -> Word {
-    let (quotes, slashes) = find(chunk);
+fn word(chunk: &[u8; WORD], escaped: &mut u64, unicode: &mut bool) -> Word {
+    let (quotes, slashes) = (find(chunk, b'"'), find(chunk, b'\\'));
     if slashes == 0 {
         // Only the first byte can be escaped, by the last backslash of the word before.
         let first = std::mem::take(escaped);
+        *unicode |= first == 1 && chunk.first() == Some(&b'u');
         return Word { quotes: quotes & !first, slashes };
     }
-    Word { quotes: quotes & !after_odd_run(slashes, escaped), slashes }
+    let behind = after_odd_run(slashes, escaped);
+    *unicode = *unicode || find(chunk, b'u') & behind != 0;
+    Word { quotes: quotes & !behind, slashes }
 }
 
 /// The bytes that stand behind a run of backslashes of odd length; `escaped` carries from word to word.
@@ -81,34 +93,30 @@ fn after_odd_run(slashes: u64, escaped: &mut u64) -> u64 {
 #[cfg(target_arch = "x86_64")]
 #[inline]
 #[expect(unsafe_code, reason = "four times faster than words of eight bytes, on the path of every event")]
-fn find(chunk: &[u8; WORD]) -> (u64, u64) {
+fn find(chunk: &[u8; WORD], byte: u8) -> u64 {
     // SAFETY: every x86-64 processor has SSE2, which is all that `find_sse2` asks for; it takes no pointer.
-    unsafe { find_sse2(chunk) }
+    unsafe { find_sse2(chunk, byte) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[inline]
 #[target_feature(enable = "sse2")]
-fn find_sse2(chunk: &[u8; WORD]) -> (u64, u64) {
+fn find_sse2(chunk: &[u8; WORD], byte: u8) -> u64 {
     use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
-    let (quote, slash) = (_mm_set1_epi8(b'"' as i8), _mm_set1_epi8(b'\\' as i8));
-    let (mut quotes, mut slashes) = (0u64, 0u64);
+    let (wanted, mut bits) = (_mm_set1_epi8(byte as i8), 0u64);
     let (parts, _) = chunk.as_chunks::<16>();
     for (n, part) in parts.iter().enumerate() {
         let all = u128::from_le_bytes(*part);
         let bytes: __m128i = _mm_set_epi64x((all >> 64) as i64, all as i64);
-        quotes |= u64::from(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, quote)) as u16) << (n * 16);
-        slashes |= u64::from(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, slash)) as u16) << (n * 16);
+        bits |= u64::from(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted)) as u16) << (n * 16);
     }
-    (quotes, slashes)
+    bits
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
-fn find(chunk: &[u8; WORD]) -> (u64, u64) {
-    chunk.iter().enumerate().fold((0, 0), |(quotes, slashes), (n, byte)| {
-        (quotes | u64::from(*byte == b'"') << n, slashes | u64::from(*byte == b'\\') << n)
-    })
+fn find(chunk: &[u8; WORD], byte: u8) -> u64 {
+    chunk.iter().enumerate().fold(0, |bits, (n, b)| bits | u64::from(*b == byte) << n)
 }
 
 #[cfg(test)]
@@ -123,18 +131,20 @@ mod tests {
             let line: Vec<u8> = (0..len)
                 .map(|_| {
                     seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    b"\\\\\\\"\"ab"[(seed >> 33) as usize % 7]
+                    b"\\\\\\\"\"au"[(seed >> 33) as usize % 7]
                 })
                 .collect();
             bits.read(&line);
-            let mut skip = false;
+            let (mut skip, mut unicode) = (false, false);
             for (at, byte) in line.iter().enumerate() {
                 let quote = *byte == b'"' && !skip;
+                unicode |= *byte == b'u' && skip;
                 skip = *byte == b'\\' && !skip;
-                let word = bits.0[at / WORD];
+                let word = bits.words[at / WORD];
                 assert_eq!(word.quotes >> (at % WORD) & 1 == 1, quote, "{at} of {:?}", String::from_utf8_lossy(&line));
                 assert_eq!(word.slashes >> (at % WORD) & 1 == 1, *byte == b'\\');
             }
+            assert_eq!(bits.has_unicode(), unicode);
         }
     }
 }

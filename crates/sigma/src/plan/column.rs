@@ -40,10 +40,10 @@ impl Column {
         });
     }
     /// May any of these texts make a term hold?
-    pub fn may_hold(&self, interned: &Interned, texts: &Texts<'_, '_>) -> bool {
+    pub fn may_hold(&self, interned: &Interned, texts: &Texts<'_, '_>, room: &Room) -> bool {
         match texts {
             Texts::View(_) => true,
-            Texts::Raw(line, _) => self.slot(interned).may_hold(line, true),
+            Texts::Raw(line, _) => self.slot(interned).may_hold(line, room),
         }
     }
     #[inline]
@@ -63,7 +63,7 @@ impl Column {
             let term = interned.terms.get(*term as usize);
             term.into_iter().flat_map(|t| t.term.tests.iter()).map(move |test| (test, at))
         });
-        let slot = Arc::new(Slot::new(tests));
+        let slot = Arc::new(Slot::new(tests, interned.common()));
         known = interned.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(known.entry(self.terms.clone()).or_insert(slot))
     }

@@ -12,6 +12,7 @@
 //! true of every ASCII text that holds one when folded.
 
 use hashbrown::HashMap;
+use memchr::memmem::Finder;
 
 /// A literal's number.
 pub(super) type Id = u32;
@@ -20,10 +21,12 @@ const GRAM: usize = 4;
 /// Places looked at before the first branch.
 const BATCH: usize = 8;
 /// Bits for each window; more make fewer false alarms and a larger bitmap.
-const BITS_PER_WINDOW: usize = 64;
+const BITS_PER_WINDOW: usize = 128;
 const BITS_MIN: usize = 1 << 14;
 const BITS_MAX: usize = 1 << 23;
-const COUNTS: usize = 1 << 12;
+const COUNTS: usize = 1 << 16;
+/// Most short literals that are sought one by one.
+const SOUGHT_MAX: usize = 8;
 
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
@@ -45,6 +48,8 @@ pub(super) struct Grams {
     long: Windows,
     short: Pairs,
     single: Vec<(u8, Id)>,
+    /// Few short literals are sought one by one, which takes fewer steps than a look at every pair.
+    sought: Vec<(Finder<'static>, Id)>,
     /// Literals of no length stand in every text.
     empty: Vec<Id>,
     /// No window holds what JSON may write with a backslash.
@@ -93,7 +98,7 @@ fn is_plain(bytes: &[u8]) -> bool {
 
 impl Grams {
     /// `None` where there is nothing to look for.
-    pub fn new(literals: Vec<(Vec<u8>, Id)>) -> Option<Self> {
+    pub fn new(literals: Vec<(Vec<u8>, Id)>, common: &Commonness) -> Option<Self> {
         if literals.is_empty() {
             return None;
         }
@@ -105,9 +110,13 @@ impl Grams {
                 _ => this.literals.push(Literal { text: text.into(), id }),
             }
         }
-        let (long, plain) = Windows::new(&this.literals);
+        let (long, plain) = Windows::new(&this.literals, common);
         let (short, plain_too) = Pairs::new(&this.literals);
         this.plain = plain && plain_too;
+        let short_ones = || this.literals.iter().filter(|l| l.text.len() < GRAM);
+        if short_ones().count() <= SOUGHT_MAX {
+            this.sought = short_ones().map(|l| (Finder::new(&l.text).into_owned(), l.id)).collect();
+        }
         this.long = long;
         this.short = short;
         Some(this)
@@ -126,14 +135,44 @@ impl Grams {
         if !self.long.bits.is_empty() {
             self.long.scan(text, &mut |at, candidate| self.check(text, at, candidate, &mut found));
         }
-        if !self.short.bits.is_empty() {
+        for (finder, id) in &self.sought {
+            if finder.find(text).is_some() {
+                found(*id);
+            }
+        }
+        if self.sought.is_empty() && !self.short.bits.is_empty() {
             self.short.scan(text, &mut |at, candidate| self.check(text, at, candidate, &mut found));
         }
     }
     /// May an ASCII text hold any of the literals? `escaped`: it is as JSON writes it, without `\u`.
     pub fn may_hold(&self, text: &[u8], escaped: bool) -> bool {
-        let certain = self.empty.is_empty() && self.single.is_empty() && (self.plain || !escaped);
-        !certain || self.long.any(text) || self.short.any(text)
+        if !self.empty.is_empty() || !self.single.is_empty() || (escaped && !self.plain) {
+            return true;
+        }
+        let mut may = false;
+        if !self.long.bits.is_empty() {
+            self.long.scan(text, &mut |at, candidate| may = may || self.fits(text, at, candidate, GRAM));
+        }
+        if !may && !self.short.bits.is_empty() {
+            self.short.scan(text, &mut |at, candidate| may = may || self.fits(text, at, candidate, 2));
+        }
+        may
+    }
+    /// Does the literal stand there without regard to case, as far as JSON writes it as it is around the window?
+    fn fits(&self, text: &[u8], at: usize, candidate: Candidate, width: usize) -> bool {
+        let Some(literal) = self.literals.get(candidate.literal as usize) else { return true };
+        let offset = candidate.offset as usize;
+        let (front, rest) = literal.text.split_at_checked(offset).unwrap_or((&literal.text, &[]));
+        let (before, after) = text.split_at_checked(at).unwrap_or((text, &[]));
+        let behind = rest.get(width..).unwrap_or_default();
+        let after = after.get(width..).unwrap_or_default();
+        let run = |l: &mut dyn Iterator<Item = (&u8, Option<&u8>)>| {
+            l.take_while(|(l, _)| is_plain(&[**l])).all(|(l, t)| t.is_some_and(|t| t.eq_ignore_ascii_case(l)))
+        };
+        let mut texts = before.iter().rev().map(Some).chain(std::iter::repeat(None));
+        let left = run(&mut front.iter().rev().map(|l| (l, texts.next().flatten())));
+        let mut texts = after.iter().map(Some).chain(std::iter::repeat(None));
+        left && run(&mut behind.iter().map(|l| (l, texts.next().flatten())))
     }
     #[inline]
     fn check(&self, text: &[u8], at: usize, candidate: Candidate, found: &mut impl FnMut(Id)) {
@@ -145,9 +184,33 @@ impl Grams {
     }
 }
 
+/// How common four bytes are: what stands in many literals of all rules stands in many texts, and the rarest windows
+/// make the fewest false alarms.
+#[derive(Debug)]
+pub(super) struct Commonness(Vec<u16>);
+
+impl Commonness {
+    /// Of all literals.
+    pub fn of_all<'l>(literals: impl Iterator<Item = &'l str>) -> Self {
+        let mut this = Self(vec![0; COUNTS]);
+        for gram in literals.flat_map(|l| l.as_bytes().windows(GRAM)).filter_map(|w| gram_at(w, 0)) {
+            if let Some(count) = this.0.get_mut(Self::place(gram)) {
+                *count = count.saturating_add(1);
+            }
+        }
+        this
+    }
+    fn place(gram: u32) -> usize {
+        (mix(gram) >> 16) as usize % COUNTS
+    }
+    fn of(&self, gram: u32) -> u16 {
+        self.0.get(Self::place(gram)).copied().unwrap_or(0)
+    }
+}
+
 impl Windows {
     /// The windows, and whether JSON writes all of them as they are.
-    fn new(literals: &[Literal]) -> (Self, bool) {
+    fn new(literals: &[Literal], common: &Commonness) -> (Self, bool) {
         let long = || (0u32..).zip(literals).filter(|(_, l)| l.text.len() >= GRAM);
         let Some(shortest) = long().map(|(_, l)| l.text.len()).min() else { return (Self::default(), true) };
         let stride = match shortest - GRAM + 1 {
@@ -157,20 +220,9 @@ impl Windows {
             6 | 7 => 6,
             _ => 8,
         };
-        // What stands in many literals stands in many texts: the rarest windows make the fewest false alarms.
-        let mut counts = vec![0u32; COUNTS];
-        let slot = |gram: u32| (mix(gram) >> 20) as usize % COUNTS;
-        for (_, literal) in long() {
-            for gram in literal.text.windows(GRAM).filter_map(|w| gram_at(w, 0)) {
-                if let Some(count) = counts.get_mut(slot(gram)) {
-                    *count += 1;
-                }
-            }
-        }
         let width = GRAM + stride - 1;
         let cost = |text: &[u8], at: usize| -> u64 {
-            let of = |n: usize| gram_at(text, at + n).and_then(|g| counts.get(slot(g))).copied().unwrap_or(0);
-            (0..stride).map(|n| u64::from(of(n))).sum()
+            (0..stride).filter_map(|n| gram_at(text, at + n)).map(|g| u64::from(common.of(g))).sum()
         };
         let mut all_plain = true;
         let mut windows: Vec<(u32, Candidate)> = Vec::new();
@@ -240,39 +292,6 @@ impl Windows {
             self.look(text, at, found);
             at += STRIDE;
         }
-    }
-    /// Does any place of the text answer?
-    fn any(&self, text: &[u8]) -> bool {
-        match self.stride {
-            0 => false,
-            1 => self.any_by::<1>(text),
-            2 => self.any_by::<2>(text),
-            4 => self.any_by::<4>(text),
-            6 => self.any_by::<6>(text),
-            _ => self.any_by::<8>(text),
-        }
-    }
-    #[inline]
-    fn any_by<const STRIDE: usize>(&self, text: &[u8]) -> bool {
-        let reach = (BATCH - 1) * STRIDE + GRAM;
-        let mut at = 0;
-        while let Some(part) = text.get(at..at + reach) {
-            let mut any = 0;
-            for n in 0..BATCH {
-                any |= gram_at(part, n * STRIDE).map_or(0, |g| self.probe(g));
-            }
-            if any != 0 {
-                return true;
-            }
-            at += BATCH * STRIDE;
-        }
-        while let Some(gram) = gram_at(text, at) {
-            if self.probe(gram) != 0 {
-                return true;
-            }
-            at += STRIDE;
-        }
-        false
     }
     #[inline]
     fn look(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, Candidate)) {
@@ -348,19 +367,6 @@ impl Pairs {
             at += 1;
         }
     }
-    fn any(&self, text: &[u8]) -> bool {
-        if self.bits.is_empty() {
-            return false;
-        }
-        let mut at = 0;
-        while let Some(part) = text.get(at..at + BATCH + 1) {
-            if self.batch(part) {
-                return true;
-            }
-            at += BATCH;
-        }
-        (at..text.len()).any(|at| pair_at(text, at).is_some_and(|p| self.probe(p) != 0))
-    }
     #[inline]
     fn look(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, Candidate)) {
         let Some(pair) = pair_at(text, at) else { return };
@@ -382,12 +388,13 @@ mod tests {
     fn agree(list: &[&str], text: &str) {
         let literals = list.iter().zip(0u32..).map(|(l, n)| (l.as_bytes().to_vec(), n)).collect();
         let mut found = Vec::new();
-        Grams::new(literals).unwrap().scan(text.as_bytes(), |id| found.push(id));
+        let common = Commonness::of_all(list.iter().copied());
+        Grams::new(literals, &common).unwrap().scan(text.as_bytes(), |id| found.push(id));
         found.sort_unstable();
         found.dedup();
         let meant: Vec<u32> = (0u32..).zip(list).filter(|(_, l)| text.contains(**l)).map(|(n, _)| n).collect();
         assert_eq!(found, meant, "{list:?} in {text}");
-        let grams = Grams::new(list.iter().map(|l| (l.as_bytes().to_vec(), 0)).collect()).unwrap();
+        let grams = Grams::new(list.iter().map(|l| (l.as_bytes().to_vec(), 0)).collect(), &common).unwrap();
         if text.is_ascii() && !meant.is_empty() {
             assert!(grams.may_hold(text.to_ascii_uppercase().as_bytes(), false), "{list:?} in {text}");
             let written = serde_json::to_string(text).unwrap();
@@ -415,6 +422,6 @@ mod tests {
                 }
             }
         }
-        assert!(Grams::new(Vec::new()).is_none());
+        assert!(Grams::new(Vec::new(), &Commonness::of_all([].into_iter())).is_none());
     }
 }

@@ -162,7 +162,7 @@ impl Lane {
         self.decide(&given, marks, room);
     }
     fn look_for_words(&self, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
-        if let Some(column) = self.keywords.as_ref().filter(|c| c.may_hold(given.interned, given.texts)) {
+        if let Some(column) = self.keywords.as_ref().filter(|c| c.may_hold(given.interned, given.texts, room)) {
             given.texts.each(&mut |text| {
                 column.scan(given.interned, text, false, room, &mut |term| marks.hold(self, term));
             });

@@ -26,6 +26,7 @@ use bongsu_event::{Field, ValueRef};
 use hashbrown::HashMap;
 
 use self::column::{Columns, Groups};
+use self::grams::Commonness;
 use self::lane::{Lane, Marks, Seen};
 use self::names::{Intake, Names};
 use self::program::Terms;
@@ -64,6 +65,8 @@ pub(crate) struct Interned {
     term_at: HashMap<Arc<Term>, u32>,
     names: HashMap<Box<str>, u32>,
     slots: usize,
+    /// How common what rules look for is, counted when the first column is compiled.
+    common: OnceLock<Commonness>,
     /// What columns have compiled, by their terms.
     compiled: Mutex<HashMap<Box<[u32]>, Arc<Slot>>>,
 }
@@ -75,6 +78,12 @@ const META_FIRST: usize = Field::COUNT;
 const NAME_FIRST: usize = META_FIRST + Meta::ALL.len();
 
 impl Interned {
+    fn common(&self) -> &Commonness {
+        self.common.get_or_init(|| {
+            let tests = self.terms.iter().flat_map(|t| &t.term.tests);
+            Commonness::of_all(tests.flat_map(Test::literals))
+        })
+    }
     fn likelihood(&self, term: u32) -> u32 {
         self.terms.get(term as usize).map_or(1_000, |t| t.likelihood)
     }
@@ -306,6 +315,7 @@ impl Plan {
     }
     fn decide(&self, texts: &Texts<'_, '_>, seen: &[Seen<'_>], scratch: &mut Scratch) {
         let Scratch { kind, room, .. } = scratch;
+        room.clean = matches!(texts, Texts::Raw(line, _) if !scratch.bits.has_unicode() && slot::is_clean(line));
         kind.clear();
         for value in seen {
             if let Some(column) = self.first.of(value.slot) {

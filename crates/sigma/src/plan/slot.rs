@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use ipnet::IpNet;
 use regex::Regex;
 
-use super::grams::Grams;
+use super::grams::{Commonness, Grams};
 use super::required;
 use super::trie::Trie;
 use crate::atom::{Compare, Number, Test, address_of, cut, text_of};
@@ -27,6 +27,8 @@ pub(crate) struct Room {
     text: String,
     folded: String,
     tries: Vec<u32>,
+    /// All texts of the event are known to hold neither `\u` nor a character that folds to ASCII from beyond it.
+    pub clean: bool,
 }
 
 /// What a literal that was found means.
@@ -45,6 +47,8 @@ enum Closer {
 /// Texts longer than this are asked as they are before they are copied, bytes; longer than any address even if half of
 /// it is backslashes.
 const LONG_BYTES_MIN: usize = 160;
+/// Texts up to this are copied at once where only literals anywhere are looked for, bytes.
+const SHORT_BYTES_MAX: usize = 12;
 
 /// Literals looked for in the folded text, each with its acts.
 #[derive(Debug, Default)]
@@ -93,7 +97,7 @@ struct Draft {
 
 impl Slot {
     /// Compile tests, each with the terms that it makes hold.
-    pub fn new<'t>(tests: impl Iterator<Item = (&'t Test, u32)>) -> Self {
+    pub fn new<'t>(tests: impl Iterator<Item = (&'t Test, u32)>, common: &Commonness) -> Self {
         let mut terms: HashMap<&Test, Vec<u32>> = HashMap::new();
         let mut order = Vec::new();
         for (test, term) in tests {
@@ -128,7 +132,7 @@ impl Slot {
             && draft.exact.is_empty()
             && draft.front.is_empty()
             && draft.back.is_empty();
-        this.literals = draft.build();
+        this.literals = draft.build(common);
         this
     }
     fn span(&mut self, terms: &[u32]) -> Span {
@@ -234,7 +238,9 @@ impl Slot {
             Raw::Value(ValueRef::Text(text)) => (text, false),
             _ => ("", false),
         };
-        if text.len() > LONG_BYTES_MIN && self.skimmed(text, escaped, room, hit) {
+        if (text.len() > LONG_BYTES_MIN || self.seeks && text.len() > SHORT_BYTES_MAX)
+            && self.skimmed(text, escaped, room, hit)
+        {
             return;
         }
         if let (Raw::Escaped(raw), true) = (value, self.only_text) {
@@ -256,7 +262,8 @@ impl Slot {
     fn skimmed(&self, text: &str, escaped: bool, room: &mut Room, hit: &mut impl FnMut(u32)) -> bool {
         // Half of the text may be backslashes, and folding makes some characters three times shorter.
         let [exact, front, back] = self.literals.longest;
-        if !self.skims || text.len() > MATCH_BYTES_MAX || exact >= text.len() / 6 || self.may_stand_in(text, escaped) {
+        let ready = self.skims && text.len() <= MATCH_BYTES_MAX && (exact == 0 || exact < text.len() / 6);
+        if !ready || self.may_stand_in(text, escaped, room) {
             return false;
         }
         let bytes = text.as_bytes();
@@ -282,16 +289,14 @@ impl Slot {
         whole
     }
     /// May a literal that is looked for anywhere stand in the text?
-    fn may_stand_in(&self, text: &str, escaped: bool) -> bool {
+    fn may_stand_in(&self, text: &str, escaped: bool, room: &Room) -> bool {
         let Some(inside) = &self.literals.inside else { return false };
-        let bytes = text.as_bytes();
-        escaped && memchr::memmem::find(bytes, b"\\u").is_some()
-            || !text.is_ascii() && folds_to_ascii(bytes)
-            || inside.may_hold(bytes, escaped)
+        let clean = room.clean || !escaped && is_clean(text);
+        !clean || inside.may_hold(text.as_bytes(), escaped)
     }
     /// May any test hold of any text in this line, whose texts are written with escapes?
-    pub fn may_hold(&self, line: &str, escaped: bool) -> bool {
-        !self.seeks || self.may_stand_in(line, escaped)
+    pub fn may_hold(&self, line: &str, room: &Room) -> bool {
+        !self.seeks || self.may_stand_in(line, true, room)
     }
     fn scan_value(&self, value: ValueRef<'_>, room: &mut Room, hit: &mut impl FnMut(u32)) {
         if self.needs_text {
@@ -442,6 +447,11 @@ fn plain_into(raw: &str, room: &mut String) {
     room.truncate(cut(room, MATCH_BYTES_MAX).len());
 }
 
+/// Does the text hold no character that folds to ASCII from beyond it?
+pub(super) fn is_clean(text: &str) -> bool {
+    text.is_ascii() || !folds_to_ascii(text.as_bytes())
+}
+
 /// May the text hold one of the three characters beyond ASCII that fold to ASCII: the long s, the Kelvin sign, İ?
 fn folds_to_ascii(text: &[u8]) -> bool {
     ["ſ", "\u{212a}", "İ"].iter().any(|c| memchr::memmem::find(text, c.as_bytes()).is_some())
@@ -467,7 +477,7 @@ impl Draft {
     fn is_empty(&self) -> bool {
         self.exact.is_empty() && self.inside.is_empty() && self.front.is_empty() && self.back.is_empty()
     }
-    fn build(self) -> Literals {
+    fn build(self, common: &Commonness) -> Literals {
         let longest = |map: &HashMap<String, Vec<Act>>| map.keys().map(String::len).max().unwrap_or(0);
         let longest = [longest(&self.exact), longest(&self.front), longest(&self.back)];
         let mut out = Literals { longest, ..Literals::default() };
@@ -485,7 +495,7 @@ impl Draft {
             map.into_iter().map(one).collect()
         };
         let (inside, front, back) = (listed(self.inside), listed(self.front), listed(self.back));
-        out.inside = Grams::new(inside);
+        out.inside = Grams::new(inside, common);
         out.front = Trie::new(front, false);
         out.back = Trie::new(back, true);
         out
