@@ -1,7 +1,8 @@
 //! netfilter's LOG target and ulogd: iptables, nftables, ufw, shorewall, firewalld and appliances built on them.
 //!
 //! Invariant: the packet's own words are the kernel's; only the first of each counts, as an ICMP error repeats the
-//! words of the packet it is about in brackets. Addresses prove nothing: a logged packet has not been answered.
+//! words of the packet it is about in brackets. Nobody outside writes the address into the line, but a logged packet has
+//! not been answered, so it proves no handshake: such lines may propose a block and never make one.
 
 use crate::net;
 use crate::seek::Needle;
@@ -49,7 +50,7 @@ impl Format for Iptables {
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         event.class = Class::Network;
         event.evidence = Evidence::None;
-        event.forgeable = FieldSet::of(&[Field::SrcIp, Field::SrcPort, Field::SrcMac]);
+        event.forgeable = FieldSet::of(&[Field::SrcPort, Field::SrcMac]);
         let packet = start_of(line.body).unwrap_or(0);
         let (before, words) = (line.body.get(..packet).unwrap_or(""), line.body.get(packet..).unwrap_or(""));
         // without a host the administrator's prefix stands where the tag should be

@@ -1,11 +1,12 @@
 //! Suricata: EVE JSON and `fast.log`.
 //!
 //! Invariant: EVE's own top-level names count, whatever a decoded payload below holds; a handshake is evident only of a
-//! TCP flow that carried bytes both ways.
+//! TCP flow that carried bytes both ways. Without one the address may be invented, but not by writing into the line: such
+//! an event may propose a block and never make one.
 
 use std::sync::LazyLock;
 
-use bongsu_event::{Activity, Class, Event, Evidence, Field, FieldSet, Severity, Status, Unread};
+use bongsu_event::{Activity, Class, Event, Evidence, Field, Severity, Status, Unread};
 use compact_str::CompactString;
 
 use crate::json::{Scalar, walk};
@@ -192,8 +193,6 @@ fn eve(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
         || event.get(Field::HttpStatus).is_some();
     if net::is_tcp(event) && answered {
         event.evidence = Evidence::Handshake;
-    } else {
-        event.forgeable.insert(Field::SrcIp);
     }
     Ok(())
 }
@@ -334,7 +333,6 @@ fn fast(event: &mut Event, line: &Line<'_>) -> Result<(), Unread> {
     let dropped = line.body.contains("[Drop]");
     event.class = Class::Finding;
     event.activity = if dropped { Activity::Deny } else { Activity::Detect };
-    event.forgeable = FieldSet::of(&[Field::SrcIp]);
     Ok(())
 }
 
