@@ -407,6 +407,17 @@ async fn listeners(app: &Arc<App>, tasks: &mut Vec<tokio::task::JoinHandle<()>>)
     Ok(())
 }
 
+/// Serve agents on one more listener: one that stands where the configured address is not reached.
+///
+/// # Errors
+/// The listener can't be used, or the authority's folder can't be read.
+pub fn uplink_too(app: &Arc<App>, listener: std::net::TcpListener) -> Result<()> {
+    listener.set_nonblocking(true)?;
+    let tls = app.authority.uplink_tls(&certificate_names(&app.config), app.now())?;
+    tokio::spawn(crate::agents::serve(Arc::clone(app), TcpListener::from_std(listener)?, tls));
+    Ok(())
+}
+
 /// A busy port set by a person fails the start; a busy default is reported and skipped.
 fn open_port<L, E: std::fmt::Display>(
     name: &str,

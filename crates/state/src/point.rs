@@ -128,6 +128,28 @@ impl State {
         Ok(PointId(row.u32("id")?))
     }
 
+    /// Take away the point that only says what it would do, if there is one of that name.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn remove_dry_run_point(&self, by: &Change<'_>, name: &str) -> Result<()> {
+        let mut conn = self.writer.lock().await;
+        let mut tx = conn.begin_with("BEGIN IMMEDIATE").await?;
+        let old = sqlx::query(
+            "UPDATE points SET removed_at = $2, reachable = 0 \
+             WHERE agent_id IS NULL AND name = $1 AND removed_at IS NULL RETURNING agency_id",
+        )
+        .bind(name)
+        .bind(by.now.0)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if let Some(row) = old {
+            let agency = row.agency("agency_id")?;
+            audit::append(&mut tx, by, "point.remove", &format!("point {name}"), Some(agency), "dry run").await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
     /// Note whether a point is reached and how long its answer took. No audit: it is no change by anybody.
     ///
     /// # Errors

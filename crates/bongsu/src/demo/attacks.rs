@@ -24,7 +24,7 @@ pub struct Stage {
 }
 
 /// Attackers remembered for the enforcement point.
-const ATTACKERS_MAX: usize = 12;
+const ATTACKERS_MAX: usize = 32;
 
 impl Stage {
     fn pick(&self, kind: Kind, rng: &mut StdRng) -> Option<&Sender> {

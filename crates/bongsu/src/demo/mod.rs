@@ -1,11 +1,13 @@
 //! The demo city (예시): agencies, people, equipment and a safety policy of its own; traffic and attacks through the real
-//! intake; an enforcement point that only says what it would do.
+//! intake; an enforcement point that is real nftables in a network namespace of its own when run as root, and a trial
+//! elsewhere.
 //!
-//! Invariant: nothing leaves loopback; everything it writes is marked as an example.
+//! Invariant: nothing leaves loopback and the namespaces made here; everything it writes is marked as an example.
 
 mod attacks;
 mod city;
 mod lines;
+mod namespaces;
 mod point;
 mod traffic;
 
@@ -37,12 +39,16 @@ pub struct Demo {
     /// Label and single-use token of each role.
     pub links: Vec<(String, String)>,
     stop: CancellationToken,
+    point: Option<point::Point>,
 }
 
 impl Demo {
-    /// Stop traffic.
+    /// Stop traffic, take the namespaces away.
     pub async fn stop(self) {
         self.stop.cancel();
+        if let Some(point) = self.point {
+            point.stop().await;
+        }
     }
 }
 
@@ -62,12 +68,12 @@ pub async fn begin(app: &Arc<App>) -> Result<Demo> {
     app.refresh_directory().await?;
 
     let stop = app.stop.child_token();
-    let (attackers, _) = watch::channel(Vec::new());
-    point::start(app).await?;
+    let (attackers, seen) = watch::channel(Vec::new());
+    let point = point::start(app, seen, &stop).await?;
     let senders = speak(app, devices, &stop);
     let stage = attacks::Stage { senders, attackers };
     tokio::spawn(attacks::play(stage, SEED ^ now.0.unsigned_abs(), stop.clone()));
-    Ok(Demo { links, stop })
+    Ok(Demo { links, stop, point })
 }
 
 async fn agencies(app: &App, change: &Change<'_>) -> Result<HashMap<&'static str, AgencyId>> {

@@ -131,3 +131,17 @@ async fn the_quarantine_is_bounded() {
     let counts = town.state.counts(&Scope::All, &Scope::All, None, NOW).await.unwrap();
     assert!(counts.quarantined <= QUARANTINE_ROWS_MAX + 1);
 }
+
+#[tokio::test]
+async fn a_trial_point_is_made_once_and_taken_away() {
+    let town = Town::new().await;
+    let (s, by) = (&town.state, town.center());
+    let first = s.dry_run_point(&by, A, "trial").await.unwrap();
+    assert_eq!(s.dry_run_point(&by, A, "trial").await.unwrap(), first);
+    s.remove_dry_run_point(&by, "another").await.unwrap();
+    assert_eq!(s.points(&Scope::All).await.unwrap().len(), 1);
+    s.remove_dry_run_point(&by, "trial").await.unwrap();
+    s.remove_dry_run_point(&by, "trial").await.unwrap();
+    assert!(s.points(&Scope::All).await.unwrap().is_empty());
+    assert_ne!(s.dry_run_point(&by, A, "trial").await.unwrap(), first, "made anew");
+}
