@@ -23,11 +23,40 @@ pub fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|o| o.stdout.starts_with(b"0"))
 }
 
+/// Are these programs there? The names of those that are not, if any.
+#[must_use]
+pub fn missing(programs: &[&str]) -> Vec<String> {
+    let there = |p: &&&str| Command::new("which").arg(p).output().is_ok_and(|o| o.status.success());
+    programs.iter().filter(|p| !there(p)).map(|p| (*p).to_owned()).collect()
+}
+
+/// Do something in a network namespace, in a thread made for it. Sockets opened there stay there.
+pub fn within<T: Send>(namespace: &str, work: impl FnOnce() -> T + Send) -> T {
+    let entered = || {
+        let door = std::fs::File::open(format!("/run/netns/{namespace}")).unwrap();
+        let kind = Some(rustix::thread::LinkNameSpaceType::Network);
+        rustix::thread::move_into_link_name_space(std::os::fd::AsFd::as_fd(&door), kind).unwrap();
+        work()
+    };
+    std::thread::scope(|scope| scope.spawn(entered).join().unwrap())
+}
+
+/// Run `ip` with these words; it must succeed.
+pub fn ip(arguments: &str) {
+    let output = Command::new("ip").args(arguments.split(' ')).output().unwrap();
+    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// Wait until something holds.
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub fn eventually(what: &str, holds: impl FnMut() -> bool) {
+    patiently(PATIENCE, what, holds);
+}
+
+/// Wait until something holds that takes its time.
+pub fn patiently(patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     let begin = Instant::now();
     while !holds() {
-        assert!(begin.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+        assert!(begin.elapsed() < patience, "{what}: not within {patience:?}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
@@ -39,6 +68,7 @@ pub struct Center {
     child: Option<Child>,
     arguments: Vec<String>,
     netns: Option<String>,
+    path: Option<String>,
 }
 
 impl Center {
@@ -49,7 +79,24 @@ impl Center {
         for pair in settings {
             arguments.extend(["--set".to_owned(), (*pair).to_owned()]);
         }
-        Self { data: data.to_owned(), child: None, arguments, netns: None }
+        Self { data: data.to_owned(), child: None, arguments, netns: None, path: None }
+    }
+    /// Make it the demo city's.
+    #[must_use]
+    pub fn demo(mut self) -> Self {
+        self.arguments.push("--demo".to_owned());
+        self
+    }
+    /// Give it another search path for programs.
+    #[must_use]
+    pub fn with_path(mut self, path: &str) -> Self {
+        self.path = Some(path.to_owned());
+        self
+    }
+    /// Its process, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
     /// Run it in a network namespace.
     #[must_use]
@@ -70,16 +117,12 @@ impl Center {
     /// Start it and wait until it is ready.
     pub fn start(&mut self) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.data.with_extension("log")).unwrap();
-        let child = self
-            .program()
-            .args(["center", "--data"])
-            .arg(&self.data)
-            .args(&self.arguments)
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
+        let mut program = self.program();
+        if let Some(path) = &self.path {
+            program.env("PATH", path);
+        }
+        program.args(["center", "--data"]).arg(&self.data).args(&self.arguments);
+        self.child = Some(program.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap());
         let begin = Instant::now();
         while !self.run(&["status"]).status.success() {
             assert!(begin.elapsed() < PATIENCE, "the center is not ready within {PATIENCE:?}:\n{}", self.log());
@@ -120,6 +163,35 @@ impl Center {
         let mut all = arguments.to_vec();
         all.extend(["--output", "jsonl"]);
         self.must(&all).lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+    }
+    /// Ask the interface over the operator's socket; a body makes it a PUT.
+    pub fn ask(&self, path: &str, body: Option<&serde_json::Value>) -> serde_json::Value {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--fail-with-body", "--unix-socket"]).arg(self.data.join("control.sock"));
+        if let Some(body) = body {
+            curl.args(["-X", "PUT", "-H", "content-type: application/json", "-d", &body.to_string()]);
+        }
+        let output = curl.arg(format!("http://center{path}")).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{path}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_str(&text).unwrap()
+    }
+    /// Change the safety policy.
+    pub fn policy(&self, change: impl FnOnce(&mut serde_json::Value)) {
+        let mut policy = self.ask("/api/block-policy", None);
+        change(&mut policy);
+        self.ask("/api/block-policy", Some(&policy));
+    }
+    /// Every block of exactly this address.
+    pub fn blocks_of(&self, address: &str) -> Vec<serde_json::Value> {
+        let page = self.ask(&format!("/api/blocks?tab=all&q={address}&limit=200"), None);
+        page["rows"].as_array().unwrap().iter().filter(|b| b["target"] == address).cloned().collect()
+    }
+    /// Is there an alert of a rule with this English title about this address?
+    #[must_use]
+    pub fn alerted(&self, title: &str, address: &str) -> bool {
+        let page = self.ask(&format!("/api/alerts?entity={address}&limit=200"), None);
+        page["rows"].as_array().unwrap().iter().any(|a| a["rule_title_en"] == title)
     }
     /// The one number of `QUERY | count`.
     pub fn count(&self, query: &str) -> u64 {

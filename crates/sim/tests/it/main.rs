@@ -2,7 +2,9 @@
 //! skip by name.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod demo;
 mod hunt;
 mod kills;
+mod laboratory;
 mod range;
 mod start;
