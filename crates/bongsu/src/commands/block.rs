@@ -11,6 +11,11 @@ use crate::cli::BlockCommand;
 use crate::client::Client;
 use crate::output::{self, Output};
 
+/// Blocks asked for at once.
+const PAGE_BLOCKS: usize = 200;
+/// Most blocks listed.
+const BLOCKS_MAX: usize = 100_000;
+
 pub async fn run(data: PathBuf, command: BlockCommand) -> Result<u8> {
     let mut client = Client::open(&data).await?;
     match command {
@@ -27,10 +32,9 @@ pub async fn run(data: PathBuf, command: BlockCommand) -> Result<u8> {
         }
         BlockCommand::List { all, output } => {
             let tab = if all { "all" } else { "in_force" };
-            let mut rows =
-                array(&client.json(Method::GET, &format!("/api/blocks?limit=200&tab={tab}"), None).await?, "rows");
+            let mut rows = every(&mut client, tab).await?;
             if !all {
-                rows.extend(array(&client.json(Method::GET, "/api/blocks?limit=200&tab=waiting", None).await?, "rows"));
+                rows.extend(every(&mut client, "waiting").await?);
             }
             let columns = [
                 ("ID", "/id"),
@@ -78,13 +82,29 @@ fn say(block: &Value) {
     );
 }
 
+/// Every block of a tab, page by page.
+async fn every(client: &mut Client, tab: &str) -> Result<Vec<Value>> {
+    let mut rows = Vec::new();
+    let mut cursor = String::new();
+    while rows.len() < BLOCKS_MAX {
+        let path = format!("/api/blocks?limit={PAGE_BLOCKS}&tab={tab}{cursor}");
+        let page = client.json(Method::GET, &path, None).await?;
+        rows.extend(array(&page, "rows"));
+        match page.get("next").and_then(Value::as_str) {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    Ok(rows)
+}
+
 async fn find(client: &mut Client, named: &str) -> Result<String> {
     let number = named.trim_start_matches("B-");
     if number.parse::<u64>().is_ok() {
         return Ok(number.to_owned());
     }
     for tab in ["in_force", "waiting"] {
-        let rows = array(&client.json(Method::GET, &format!("/api/blocks?limit=200&tab={tab}"), None).await?, "rows");
+        let rows = every(client, tab).await?;
         let same = |r: &&Value| text(r, "target") == named || text(r, "target").split('/').next() == Some(named);
         if let Some(found) = rows.iter().find(same) {
             return Ok(found.get("id").unwrap_or(&Value::Null).to_string());

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use bongsu_sim::{Center, binary};
+use bongsu_sim::{Agent, Center, binary};
 
 const QUIET: &[&str] = &[
     "web.listen=127.0.0.1:0",
@@ -71,5 +71,27 @@ fn an_unknown_sender_waits_in_quarantine_and_is_adopted() {
     assert!(adopted.contains("known"), "{adopted}");
     stream.write_all(b"<13>Nov 22 03:04:06 host app: hello again\n").unwrap();
     bongsu_sim::eventually("it counts for the source", || center.count("source:known") == 1);
+    center.stop();
+}
+
+#[test]
+fn every_block_is_listed_however_many_there_are() {
+    const BLOCKS: usize = 205;
+    let folder = tempfile::tempdir().unwrap();
+    let mut center = Center::new(&folder.path().join("data"), QUIET);
+    center.start();
+    let _point = Agent::enrol(&center, &folder.path().join("agent"), "trial", None);
+    center.must(&["agent", "set", "trial", "--enforce", "dry_run"]);
+    center.policy(|p| {
+        for budget in ["budget_agency_hour", "budget_total_hour", "budget_service_hour"] {
+            p[budget] = 10_000.into();
+        }
+    });
+    for n in 0..BLOCKS {
+        center.must(&["block", "add", &format!("198.51.100.{n}"), "--reason", "one of many"]);
+    }
+    assert_eq!(center.rows(&["block", "list"]).len(), BLOCKS);
+    center.must(&["block", "undo", "198.51.100.0"]);
+    assert_eq!(center.rows(&["block", "list", "--all"]).len(), BLOCKS);
     center.stop();
 }
