@@ -5,6 +5,12 @@ pub(crate) fn unescape(raw: &str, out: &mut String) {
     let mut rest = raw;
     while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
         let (plain, tail) = rest.split_at(at);
+        // By far the most frequent: a backslash of a path, copied with what stands before it.
+        if let Some(after) = tail.strip_prefix("\\\\") {
+            out.push_str(rest.get(..=at).unwrap_or(plain));
+            rest = after;
+            continue;
+        }
         out.push_str(plain);
         let mut chars = tail.chars();
         chars.next();

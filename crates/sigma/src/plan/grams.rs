@@ -79,6 +79,11 @@ fn mix(gram: u32) -> u32 {
     gram.wrapping_mul(0x9e37_79b1)
 }
 
+/// So many bytes hold a whole batch of windows.
+const fn reach(stride: usize) -> usize {
+    (BATCH - 1) * stride + GRAM
+}
+
 /// Four bytes without case: what differs from a letter by case alone, and a little more, is one.
 #[inline]
 fn gram_at(text: &[u8], at: usize) -> Option<u32> {
@@ -264,19 +269,17 @@ impl Windows {
     #[inline]
     fn scan(&self, text: &[u8], found: &mut impl FnMut(usize, Candidate)) {
         match self.stride {
-            1 => self.scan_by::<1>(text, found),
-            2 => self.scan_by::<2>(text, found),
-            4 => self.scan_by::<4>(text, found),
-            6 => self.scan_by::<6>(text, found),
-            _ => self.scan_by::<8>(text, found),
+            1 => self.scan_by::<1, { reach(1) }>(text, found),
+            2 => self.scan_by::<2, { reach(2) }>(text, found),
+            4 => self.scan_by::<4, { reach(4) }>(text, found),
+            6 => self.scan_by::<6, { reach(6) }>(text, found),
+            _ => self.scan_by::<8, { reach(8) }>(text, found),
         }
     }
     #[inline]
-    fn scan_by<const STRIDE: usize>(&self, text: &[u8], found: &mut impl FnMut(usize, Candidate)) {
+    fn scan_by<const STRIDE: usize, const REACH: usize>(&self, text: &[u8], found: &mut impl FnMut(usize, Candidate)) {
         let mut at = 0;
-        // So many bytes hold a whole batch of windows.
-        let reach = (BATCH - 1) * STRIDE + GRAM;
-        while let Some(part) = text.get(at..at + reach) {
+        while let Some(part) = text.get(at..).and_then(|t| t.first_chunk::<REACH>()) {
             let mut any = 0;
             for n in 0..BATCH {
                 any |= gram_at(part, n * STRIDE).map_or(0, |g| self.probe(g));
@@ -344,7 +347,7 @@ impl Pairs {
     }
     /// Does any place of these few bytes answer?
     #[inline]
-    fn batch(&self, part: &[u8]) -> bool {
+    fn batch(&self, part: &[u8; BATCH + 1]) -> bool {
         let mut any = 0;
         for n in 0..BATCH {
             any |= pair_at(part, n).map_or(0, |p| self.probe(p));
@@ -354,7 +357,7 @@ impl Pairs {
     #[inline]
     fn scan(&self, text: &[u8], found: &mut impl FnMut(usize, Candidate)) {
         let mut at = 0;
-        while let Some(part) = text.get(at..at + BATCH + 1) {
+        while let Some(part) = text.get(at..).and_then(|t| t.first_chunk::<{ BATCH + 1 }>()) {
             if self.batch(part) {
                 for n in 0..BATCH {
                     self.look(text, at + n, found);
