@@ -103,9 +103,9 @@ mod tests {
     use bongsu_event::Micros;
     use bongsu_state::Change;
 
-    async fn look(state: &State) {
+    async fn look(state: &State, at: i64) {
         let by = Actor::center();
-        state.note_look(&Change::new(&by, Micros(1), "test"), "user.list", "users", None, "looked").await.unwrap();
+        state.note_look(&Change::new(&by, Micros(at), "test"), "user.list", "users", None, "looked").await.unwrap();
     }
 
     #[tokio::test]
@@ -113,15 +113,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (data, path) = (folder.path(), folder.path().join("state.sqlite"));
         let state = State::open(&path).await.unwrap();
-        look(&state).await;
+        look(&state, 1).await;
         assert_eq!(missing(data, &state).await.unwrap(), None, "nothing noted yet");
         state.close().await;
         std::fs::copy(&path, data.join("old")).unwrap();
 
         let state = State::open(&path).await.unwrap();
-        look(&state).await;
+        look(&state, 2).await;
         let head = keep(data, &state, None).await.unwrap().unwrap();
-        look(&state).await;
+        look(&state, 3).await;
         assert_eq!(check(data, &state).await.unwrap(), None, "the note is a lower bound");
         state.close().await;
 
@@ -130,8 +130,8 @@ mod tests {
         let state = State::open(&path).await.unwrap();
         assert_eq!(state.verify_audit().await.unwrap().first_bad, None);
         assert!(check(data, &state).await.unwrap().unwrap().contains(&format!("entry {}", head.entry)));
-        for _ in 0..3 {
-            look(&state).await;
+        for at in 10..13 {
+            look(&state, at).await;
         }
         keep(data, &state, None).await.unwrap();
         assert_eq!(missing(data, &state).await.unwrap(), Some(head.entry), "other entries stand there now");
