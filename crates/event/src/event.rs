@@ -352,8 +352,10 @@ pub struct Event {
     pub encoding: Encoding,
     /// Why the line could not be read, if it could not.
     pub unread: Option<Unread>,
-    /// Hot columns, each at most once, in the order they were set.
+    /// Hot columns, each at most once, in the order they were set: by [`Event::set`] and its like.
     pub fields: Vec<(Field, Value)>,
+    /// Columns that were set: most questions are about others, and are answered without a walk over `fields`.
+    present: FieldSet,
     /// The vendor's own fields, under the vendor's names, in order.
     pub extra: Vec<(CompactString, CompactString)>,
     /// The bytes as received.
@@ -384,6 +386,7 @@ impl Event {
             encoding: Encoding::Utf8,
             unread: None,
             fields: Vec::new(),
+            present: FieldSet::EMPTY,
             extra: Vec::new(),
             raw,
         }
@@ -391,6 +394,9 @@ impl Event {
     /// The value of a field.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<&Value> {
+        if !self.present.has(field) {
+            return None;
+        }
         self.fields.iter().find(|(f, _)| *f == field).map(|(_, v)| v)
     }
     /// The text of a field, if it is text.
@@ -431,6 +437,7 @@ impl Event {
             }
             v => v,
         };
+        self.present.insert(field);
         self.fields.push((field, value));
     }
     /// Set a field from text, read by the field's kind: addresses as addresses, numbers as numbers. Text that
