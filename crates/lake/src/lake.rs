@@ -260,11 +260,12 @@ impl Lake {
         let text = text.to_owned();
         self.inner.engine.run(limits, async move { search::sql(&s, &text).await }).await
     }
-    /// Write every matching event to `out`, newest first, without holding them in memory; says how many.
-    /// `limits.rows` and the deadline bound each page, not the whole; drop the future to stop.
+    /// Write the newest `most` matching events to `out` (`None`: every one), newest first, without holding them in
+    /// memory; says how many. The deadline bounds each page, not the whole; drop the future to stop.
     ///
     /// # Errors
     /// Limits, the engine, or writing to `out`.
+    #[expect(clippy::too_many_arguments, reason = "a search's arguments, and where the rows go")]
     pub async fn export(
         &self,
         query: &Query,
@@ -272,22 +273,25 @@ impl Lake {
         range: TimeRange,
         format: ExportFormat,
         out: &mut (dyn Write + Send),
+        most: Option<u64>,
         limits: &Limits,
     ) -> Result<u64> {
         let (s, scope, ask) = self.prepare(&query.events(), scope, range, limits).await?;
         let mut export = Export::start(format, out)?;
-        let (mut after, mut rows) = (None, 0);
-        loop {
+        let (mut after, mut rows, most) = (None, 0, most.unwrap_or(u64::MAX));
+        while rows < most {
             let (s, scope, ask) = (s.clone(), scope.clone(), ask.clone());
-            let page = async move { search::page_columns(&s, &scope, &ask, after, EXPORT_PAGE_ROWS).await };
+            let page_rows = usize::try_from(most - rows).unwrap_or(usize::MAX).min(EXPORT_PAGE_ROWS);
+            let page = async move { search::page_columns(&s, &scope, &ask, after, page_rows).await };
             let (batches, next) = self.inner.engine.run(limits, page).await?;
             rows += export.page(&batches)?;
             after = next;
             if after.is_none() {
-                export.finish()?;
-                return Ok(rows);
+                break;
             }
         }
+        export.finish()?;
+        Ok(rows)
     }
     /// Write what is in memory and stop. Later appends are refused; queries go on.
     ///

@@ -17,10 +17,11 @@ use bongsu_api::search::{
 };
 use bongsu_event::{EventId, Field, Micros, Scope, SourceId};
 use bongsu_lake::query::Pipe;
-use bongsu_lake::{Answer as Found_, Cursor, ExportFormat, Limits, Query, Row, TimeRange};
+use bongsu_lake::{Answer as Found_, Cursor, ExportFormat, LakeError, Limits, Query, Row, TimeRange};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
+use tokio_stream::StreamExt;
 
 use super::caller::{Ask, At, By};
 use super::convert::{agency, parse_time, time};
@@ -342,13 +343,7 @@ async fn written(
         };
         return Ok((headers, table_text(&table, as_format)?).into_response());
     }
-    if let Some(limit) = limit {
-        let text = some_rows(web, &query, &scope, range, limit, as_format).await?;
-        if let Some(text) = text {
-            return Ok((headers, text).into_response());
-        }
-    }
-    Ok((headers, piped(web, query, scope, range, as_format)).into_response())
+    Ok((headers, piped(web, query, scope, range, as_format, limit).await?).into_response())
 }
 
 /// Rows of a table: one JSON object a line, or CSV.
@@ -390,37 +385,6 @@ fn csv(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
-/// The newest few as JSON lines; other formats write all and are cut by nobody.
-async fn some_rows(
-    web: &Web,
-    query: &Query,
-    scope: &Scope,
-    range: TimeRange,
-    limit: u64,
-    format: ExportFormat,
-) -> Answer<Option<String>> {
-    if format != ExportFormat::Jsonl {
-        return Ok(None);
-    }
-    let mut out = String::new();
-    let (mut after, mut left) = (None, limit);
-    while left > 0 {
-        let rows = usize::try_from(left).unwrap_or(usize::MAX).min(bongsu_lake::PAGE_ROWS_MAX);
-        let limits = Limits { rows, deadline: Duration::from_secs(300), ..Limits::default() };
-        let page = web.app.lake.search(query, scope, range, after, &limits).await?;
-        for row in &page.rows {
-            out.push_str(&Value::Object(row.fields.clone()).to_string());
-            out.push('\n');
-        }
-        left = left.saturating_sub(page.rows.len() as u64);
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
-    Ok(Some(out))
-}
-
 /// Hands pieces to a body; a reader that stops ends the export.
 struct ToBody {
     pieces: mpsc::Sender<std::io::Result<Bytes>>,
@@ -446,20 +410,43 @@ impl Write for ToBody {
     }
 }
 
-/// Everything, as it is found; never whole in memory.
-fn piped(web: &Web, query: Query, scope: Scope, range: TimeRange, format: ExportFormat) -> Body {
-    let (pieces, receiver) = mpsc::channel(PIECES_WAITING);
+/// The newest rows up to the limit, as they are found; never whole in memory. A search that fails before its first piece
+/// answers with its own sentence.
+async fn piped(
+    web: &Web,
+    query: Query,
+    scope: Scope,
+    range: TimeRange,
+    format: ExportFormat,
+    limit: Option<u64>,
+) -> Answer<Body> {
+    let (pieces, mut receiver) = mpsc::channel(PIECES_WAITING);
     let lake = web.app.lake.clone();
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
         let mut out = std::io::BufWriter::with_capacity(PIECE_BYTES, ToBody { pieces: pieces.clone() });
         let limits = Limits { deadline: Duration::from_secs(300), ..Limits::default() };
-        let done = runtime.block_on(lake.export(&query, &scope, range, format, &mut out, &limits));
+        let done = runtime.block_on(lake.export(&query, &scope, range, format, &mut out, limit, &limits));
         let done = done.map_err(std::io::Error::other).and_then(|_| out.flush());
         if let Err(e) = done {
             // The body ends in an error, so that a cut file is not taken for a whole one. This waits for a slow reader.
             let _ = pieces.blocking_send(Err(e));
         }
     });
-    Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(receiver))
+    let first = match receiver.recv().await {
+        Some(Err(e)) => return Err(failed(e)),
+        Some(Ok(piece)) => piece,
+        None => Bytes::new(),
+    };
+    let rest = tokio_stream::wrappers::ReceiverStream::new(receiver);
+    Ok(Body::from_stream(tokio_stream::once(Ok(first)).chain(rest)))
+}
+
+/// A lake's failure that came through a writer.
+fn failed(e: std::io::Error) -> Failure {
+    match e.into_inner().map(|inner| inner.downcast::<LakeError>()) {
+        Some(Ok(e)) => (*e).into(),
+        Some(Err(e)) => Failure::internal(&anyhow::anyhow!("{e}")),
+        None => Failure::internal(&anyhow::anyhow!("the answer could not be written")),
+    }
 }

@@ -38,7 +38,8 @@ fn every_door_keeps_to_the_scope() {
             let facets = rt.block_on(lake.facets(&q, &scope, all, &["agency_id"], 10, &limits())).unwrap();
             assert_eq!(facets[0].values.iter().map(|v| v.value.as_str()).collect::<Vec<_>>(), ["2"], "{text}");
             let mut out = Vec::new();
-            let exported = rt.block_on(lake.export(&q, &scope, all, ExportFormat::Jsonl, &mut out, &limits())).unwrap();
+            let exported =
+                rt.block_on(lake.export(&q, &scope, all, ExportFormat::Jsonl, &mut out, None, &limits())).unwrap();
             assert_eq!(exported, n);
         }
         for pipe in ["| count by agency", "| top 5 agency", "| timechart by agency"] {

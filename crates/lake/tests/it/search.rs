@@ -303,7 +303,7 @@ fn limits_bite_with_a_sentence() {
 fn exports_hold_every_match() {
     everywhere(|lake| {
         let rt = runtime();
-        let export = |format| {
+        let some = |format, most| {
             let mut out = Vec::new();
             let n = rt.block_on(lake.export(
                 &query("user:user1"),
@@ -311,9 +311,14 @@ fn exports_hold_every_match() {
                 TimeRange::ALL,
                 format,
                 &mut out,
+                most,
                 &limits(),
             ));
-            assert_eq!(n.unwrap(), 60);
+            (n.unwrap(), out)
+        };
+        let export = |format| {
+            let (n, out) = some(format, None);
+            assert_eq!(n, 60);
             out
         };
         let jsonl = String::from_utf8(export(ExportFormat::Jsonl)).unwrap();
@@ -325,5 +330,12 @@ fn exports_hold_every_match() {
         assert!(csv.starts_with("id,time,receive_time,"));
         let parquet = export(ExportFormat::Parquet);
         assert_eq!(&parquet[..4], b"PAR1");
+        let (n, newest) = some(ExportFormat::Csv, Some(7));
+        assert_eq!(
+            (n, String::from_utf8(newest).unwrap()),
+            (7, csv.lines().take(8).map(|l| format!("{l}\r\n")).collect())
+        );
+        assert_eq!(some(ExportFormat::Jsonl, Some(0)), (0, Vec::new()));
+        assert_eq!(some(ExportFormat::Parquet, Some(7)).0, 7);
     });
 }
