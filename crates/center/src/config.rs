@@ -61,6 +61,8 @@ pub struct Config {
     pub session_hours: u32,
     /// Days events stay in the lake.
     pub retention_days: u32,
+    /// Days detections stay with their alerts.
+    pub detection_days: u32,
     /// Default zone of sources.
     pub timezone: String,
     /// Organisation shown in the frame.
@@ -128,6 +130,11 @@ pub const KEYS: &[Key] = &[
         name: "lake.retention_days",
         doc: "days events stay searchable (1 to 3650)",
         set: |c, v| number(v, 1, 3650).map(|n| c.retention_days = n),
+    },
+    Key {
+        name: "alerts.detection_days",
+        doc: "days the single detections of an alert stay; the alert and its counts do (1 to 3650)",
+        set: |c, v| number(v, 1, 3650).map(|n| c.detection_days = n),
     },
     Key {
         name: "source.timezone",
@@ -214,6 +221,7 @@ impl Config {
             session_idle_minutes: 60,
             session_hours: 12,
             retention_days: 365,
+            detection_days: 90,
             timezone: "Asia/Seoul".to_owned(),
             organisation: if demo { "한빛광역시 (예시)".to_owned() } else { "봉수".to_owned() },
             log: "info".to_owned(),

@@ -18,6 +18,10 @@ const SILENT_SECONDS: u64 = 10;
 const SEEN_SECONDS: u64 = 20;
 /// Seconds between two retirements of journal segments.
 const RETIRE_SECONDS: u64 = 60;
+/// Seconds between two looks for what is past its days.
+const FORGET_SECONDS: u64 = 60;
+/// Most slices of detections forgotten in one look.
+const FORGET_SLICES_MAX: usize = 100;
 
 /// Seconds between two notes of the audit chain's head.
 const AUDIT_HEAD_SECONDS: u64 = 1;
@@ -30,6 +34,7 @@ pub fn spawn(app: &Arc<App>) -> Vec<JoinHandle<()>> {
         every(app, SEEN_SECONDS, |app, _| async move { keep_seen(&app).await }),
         every(app, RETIRE_SECONDS, |app, _| async move { retire(&app).await }),
         every(app, AUDIT_HEAD_SECONDS, |app, _| async move { keep_audit_head(&app).await }),
+        every(app, FORGET_SECONDS, |app, _| async move { forget(&app).await }),
     ]
 }
 
@@ -167,6 +172,28 @@ async fn retire(app: &Arc<App>) {
     let done = tokio::task::spawn_blocking(move || journal.retire_through(through.min(keep))).await;
     if let Ok(Err(e)) = done {
         warn!("journal segments could not be retired: {e}");
+    }
+}
+
+/// Events and detections past their days go; alerts and their counts stay.
+async fn forget(app: &Arc<App>) {
+    let now = app.now();
+    for _ in 0..FORGET_SLICES_MAX {
+        match app.state.prune_detections(app.config.detection_days, now).await {
+            Ok(0) => break,
+            Ok(_) if app.stop.is_cancelled() => return,
+            Ok(_) => {}
+            Err(e) => {
+                warn!("old detections could not be forgotten: {e}");
+                break;
+            }
+        }
+    }
+    let before = now.plus_seconds(-i64::from(app.config.retention_days) * 86_400);
+    let lake = app.lake.clone();
+    let done = tokio::task::spawn_blocking(move || lake.retire(&|_| Some(before))).await;
+    if let Ok(Err(e)) = done {
+        warn!("events past their days could not be let go: {e}");
     }
 }
 

@@ -272,10 +272,6 @@ fn finding(
     let title_ko = rule.title_ko.as_deref().unwrap_or(&rule.title);
     let reason_ko = fill(rule.reason_ko.as_deref().unwrap_or(title_ko), event, &facts(true));
     let reason_en = fill(rule.reason.as_deref().unwrap_or(&rule.title), event, &facts(false));
-    let service = event.ip(Field::DstIp).map(|ip| match event.int(Field::DstPort) {
-        Some(port) => format!("{ip}:{port}"),
-        None => ip.to_string(),
-    });
     Finding {
         rule: Arc::clone(rule),
         id,
@@ -291,11 +287,25 @@ fn finding(
         matched: Vec::new(),
         source: event.source,
         grade: source.map_or(0, |s| s.grade),
-        service: service.or_else(|| event.text(Field::Host).map(str::to_owned)),
+        service: service(
+            event.ip(Field::DstIp).map(|ip| ip.to_string()),
+            event.int(Field::DstPort),
+            event.text(Field::Host),
+        ),
         // The evidence is about the event's own source address: an entity from elsewhere has none.
         target: target.filter(|t| rule.playbook != Playbook::None && Some(*t) == event.ip(Field::SrcIp)),
         evidence,
         example: source.is_some_and(|s| s.example),
+    }
+}
+
+/// The service an event was aimed at, by which blocks are counted: address and port, else the host that wrote the line.
+#[must_use]
+pub fn service(address: Option<String>, port: Option<i64>, host: Option<&str>) -> Option<String> {
+    match (address, port) {
+        (Some(address), Some(port)) => Some(format!("{address}:{port}")),
+        (Some(address), None) => Some(address),
+        (None, _) => host.map(str::to_owned),
     }
 }
 

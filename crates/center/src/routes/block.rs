@@ -12,7 +12,7 @@ use bongsu_domain::{
     Ability, AlertId, BlockId, BlockState, Check, Decision, Effect, Origin, PointId, ProtectedList, Ruling,
     SafetyPolicy, SafetyRule, canonical,
 };
-use bongsu_event::{AgencyId, Micros, Scope};
+use bongsu_event::{AgencyId, Field, Micros, Scope};
 use bongsu_lake::{Limits, Query, TimeRange};
 use bongsu_sigma::RuleSet;
 use bongsu_state::{BlockFilter, BlockRow, BlockTab, Outcome, PointRow};
@@ -23,6 +23,7 @@ use super::caller::{Ask, At, Body, By, Caller};
 use super::convert::{actor, agency, maybe_time, named, parse_time, reason, severity, severity_from, time};
 use super::failure::{Answer, Failure};
 use super::{Shared, Web};
+use crate::pipeline::detect::service;
 
 /// Expiries offered, minutes.
 const MINUTES_CHOICES: &[u32] = &[15, 60, 240, 1_440, 10_080];
@@ -165,10 +166,14 @@ async fn request(web: &Web, by: &Caller, asked: &BlockRequest) -> Answer<bongsu_
         Some(ids) => ids.iter().map(|id| PointId(*id)).collect(),
         None => web.app.state.points_for(whose).await?.into_iter().map(|p| p.id).collect(),
     };
+    let service = match &alert {
+        Some(alert) => service_of(web, by, alert.id).await?,
+        None => None,
+    };
     Ok(bongsu_domain::BlockRequest {
         target: target(&asked.target)?,
         agency: whose,
-        service: None,
+        service,
         points,
         minutes: asked.minutes,
         reason: asked.reason.trim().to_owned(),
@@ -178,6 +183,22 @@ async fn request(web: &Web, by: &Caller, asked: &BlockRequest) -> Answer<bongsu_
         together: 1,
         origin: Origin::Person,
     })
+}
+
+/// The service an alert is about: that of its newest event, as playbooks count it; it is counted and never shown. None
+/// once the event is gone, or while the lake can't say: the other budgets hold, and a block is not kept waiting.
+async fn service_of(web: &Web, by: &Caller, alert: AlertId) -> Answer<Option<String>> {
+    let newest = web.app.state.detections(&by.sees(), alert, 1).await?.rows.into_iter().next();
+    let Some(event) = newest.and_then(|d| d.events.last().copied()) else { return Ok(None) };
+    let limits = Limits { deadline: std::time::Duration::from_secs(MATCH_SECONDS), ..Limits::default() };
+    let row = web.app.lake.get(event, &Scope::All, &limits).await.unwrap_or_else(|e| {
+        tracing::warn!("the service of a block could not be looked up: {e}");
+        None
+    });
+    let Some(row) = row else { return Ok(None) };
+    let text = |field: Field| row.fields.get(field.name()).and_then(serde_json::Value::as_str);
+    let port = row.fields.get(Field::DstPort.name()).and_then(serde_json::Value::as_i64);
+    Ok(service(text(Field::DstIp).map(str::to_owned), port, text(Field::Host)))
 }
 
 /// The names under which the drawer shows checks.

@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use bongsu_center::auth::{new_token, token_hash};
 use bongsu_center::serve::Peer;
 use bongsu_domain::{Actor, AgencyKind, BlockRequest, Entity, Origin, Role};
-use bongsu_event::{AgencyId, EventId, Micros, Scope, Severity};
+use bongsu_event::{AgencyId, Event, EventId, Field, Micros, Scope, Severity};
+use bongsu_lake::{Lake, LakeOptions};
 use bongsu_state::{
     Change, NewAgency, NewAssignment, NewDetection, NewSource, NewUser, Outcome, Position, ROOT, State,
 };
@@ -19,6 +20,25 @@ pub const A: AgencyId = AgencyId(2);
 pub const B: AgencyId = AgencyId(3);
 /// Stands in everything of A and nowhere else.
 pub const MARK: &str = "갑을표지";
+
+/// Events of A in the lake; the alert is about the first.
+pub const EVENTS: u64 = 3;
+
+/// A guess at A's server.
+pub fn event(sequence: u64, at: Micros) -> Event {
+    let mut event = Event::unread(MARK.into(), at);
+    (event.id, event.agency) = (EventId { epoch: 1, sequence }, A);
+    event.set(Field::DstIp, std::net::IpAddr::from([192, 0, 2, 80]));
+    event.set(Field::DstPort, 22);
+    event
+}
+
+/// Put events into the lake of a folder whose center does not run.
+pub fn store(folder: &std::path::Path, events: Vec<Event>) {
+    let (lake, _) = Lake::open(&folder.join("lake"), LakeOptions::default()).unwrap();
+    lake.append(std::sync::Arc::new(events)).unwrap();
+    lake.close().unwrap();
+}
 
 /// Ids of what is in A.
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,6 +117,29 @@ fn request(target: &str, point: bongsu_domain::PointId) -> BlockRequest {
     }
 }
 
+/// A detection of the first event, recorded at that time: its alert.
+pub async fn detect(state: &State, at: Micros) -> i64 {
+    let detection = NewDetection {
+        id: "rule-1/1-1".into(),
+        rule: "rule-1".into(),
+        rule_title: "추측".into(),
+        rule_title_en: "guessing".into(),
+        entity: Entity { kind: "src_ip".into(), value: "198.51.100.66".into() },
+        agency: A,
+        severity: Severity::High,
+        score: 70,
+        at,
+        events: vec![EventId { epoch: 1, sequence: 1 }],
+        matched: vec![],
+        reason: MARK.into(),
+        reason_en: MARK.into(),
+        example: false,
+        block: None,
+    };
+    let position = Position { consumer: "alerts".into(), through: EventId { epoch: 1, sequence: 1 }, data: None };
+    state.record_detections(&[detection], &position, &[], at).await.unwrap()[0].alert.unwrap().0
+}
+
 async fn furnish(state: &State) -> Ids {
     let center = Actor::center();
     let by = Change::new(&center, now(), "");
@@ -113,25 +156,7 @@ async fn furnish(state: &State) -> Ids {
     state.create_token(&by, &Scope::All, "agent-a", A, &[1; 32], now().plus_seconds(600)).await.unwrap();
     let agent = state.use_token(&[1; 32], MARK, now()).await.unwrap().agent.0;
     let point = state.dry_run_point(&by, A, &format!("point-{MARK}")).await.unwrap();
-    let detection = NewDetection {
-        id: "rule-1/1-1".into(),
-        rule: "rule-1".into(),
-        rule_title: "추측".into(),
-        rule_title_en: "guessing".into(),
-        entity: Entity { kind: "src_ip".into(), value: "198.51.100.66".into() },
-        agency: A,
-        severity: Severity::High,
-        score: 70,
-        at: now(),
-        events: vec![EventId { epoch: 1, sequence: 1 }],
-        matched: vec![],
-        reason: MARK.into(),
-        reason_en: MARK.into(),
-        example: false,
-        block: None,
-    };
-    let position = Position { consumer: "alerts".into(), through: EventId { epoch: 1, sequence: 1 }, data: None };
-    let alert = state.record_detections(&[detection], &position, &[], now()).await.unwrap()[0].alert.unwrap().0;
+    let alert = detect(state, now()).await;
     let operator = Actor::operator("setup");
     let by = Change::new(&operator, now(), "");
     let outcome = state.request_block(&by, &Scope::All, &request("198.51.100.66/32", point), &[], false).await.unwrap();
@@ -173,6 +198,7 @@ impl City {
         }
         let ids = Ids { user, ..furnish(&state).await };
         state.close().await;
+        store(dir.path(), (1..=EVENTS).map(|n| event(n, now())).collect());
         let offline = bongsu_center::start::offline(dir.path()).await.unwrap();
         Self { router: offline.router(), offline, _dir: dir, ids, links }
     }

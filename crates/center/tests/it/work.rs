@@ -3,7 +3,14 @@
 use axum::http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::city::{A, City};
+use bongsu_center::config::Config;
+use bongsu_center::start::STATE_FILE;
+use bongsu_domain::AlertId;
+use bongsu_event::Scope;
+use bongsu_lake::{Limits, Query, TimeRange};
+use bongsu_state::State;
+
+use crate::city::{A, City, EVENTS, detect, event, now, store};
 
 #[tokio::test]
 async fn an_analyst_takes_an_alert_blocks_its_source_and_undoes_it() {
@@ -112,6 +119,91 @@ async fn the_policy_is_a_version_and_reaches_blocks_that_are_in_force() {
     policy["protected"] = json!([{"net": "0.0.0.0/0", "list": "core", "note": ""}]);
     let silly = city.say(Some(&admin), Method::PUT, "/api/block-policy", Some(&policy)).await;
     assert_eq!(silly.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn the_budget_of_a_service_binds_the_drawer_too() {
+    let city = City::new().await;
+    let (admin, analyst) = (city.log_in("admin").await, city.log_in("analyst").await);
+    let mut policy = city.say(Some(&admin), Method::GET, "/api/block-policy", None).await.json();
+    policy["budget_service_hour"] = json!(1);
+    policy["valid_from"] = json!("2026-01-01T00:00:00Z");
+    city.say(Some(&admin), Method::PUT, "/api/block-policy", Some(&policy)).await;
+    let ask = |target: &str| json!({"target": target, "minutes": 60, "alert": city.ids.alert, "reason": "guessing"});
+    let first = city.say(Some(&analyst), Method::POST, "/api/blocks", Some(&ask("198.51.100.77"))).await.json();
+    assert_eq!(first["state"], "applied", "{first}");
+    let preview =
+        city.say(Some(&analyst), Method::POST, "/api/blocks/preview", Some(&ask("198.51.100.78"))).await.json();
+    assert_eq!((preview["decision"].as_str(), preview["because"].as_str()), (Some("refused"), Some("budget_service")));
+    let second = city.say(Some(&analyst), Method::POST, "/api/blocks", Some(&ask("198.51.100.78"))).await.json();
+    assert_eq!((second["state"].as_str(), second["refused_by"].as_str()), (Some("refused"), Some("budget_service")));
+    let elsewhere = json!({"target": "198.51.100.79", "agency": A.0, "minutes": 60, "reason": "no alert, no service"});
+    let elsewhere = city.say(Some(&analyst), Method::POST, "/api/blocks", Some(&elsewhere)).await.json();
+    assert_eq!(elsewhere["state"], "applied", "{elsewhere}");
+}
+
+#[tokio::test]
+async fn a_search_written_out_keeps_to_its_limit_in_every_form() {
+    let city = City::new().await;
+    let rows = |format: &'static str, limit: u64| {
+        let path = format!("/operator/search?format={format}&limit={limit}&q=");
+        let city = &city;
+        async move { city.operate(Method::GET, &path, None).await }
+    };
+    for (limit, wanted) in [(1, 1), (2, 2), (100, EVENTS as usize)] {
+        assert_eq!(rows("jsonl", limit).await.text.lines().count(), wanted);
+        assert_eq!(rows("csv", limit).await.text.lines().count(), wanted + 1, "and its head");
+    }
+    assert!(rows("parquet", 1).await.text.starts_with("PAR1"));
+    let wrong = city.operate(Method::GET, "/operator/search?q=nosuchfield:1", None).await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST, "{}", wrong.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_past_its_days_goes_and_its_alert_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = State::open(&dir.path().join(STATE_FILE)).await.unwrap();
+    let days = |n: i64| now().plus_seconds(-n * 86_400);
+    let by = bongsu_domain::Actor::center();
+    let office = bongsu_state::NewAgency {
+        parent: bongsu_state::ROOT,
+        code: "a".into(),
+        name: "수안구".into(),
+        name_en: String::new(),
+        kind: bongsu_domain::AgencyKind::Gu,
+    };
+    state.create_agency(&bongsu_state::Change::new(&by, now(), ""), &Scope::All, &office).await.unwrap();
+    let alert = AlertId(detect(&state, days(31)).await);
+    state.close().await;
+    store(dir.path(), vec![event(1, days(8)), event(2, days(8))]);
+    let mut config = Config::default_for(dir.path().to_owned(), false);
+    for (key, value) in [
+        ("web.listen", "off"),
+        ("intake.syslog_udp", "off"),
+        ("intake.syslog_tcp", "off"),
+        ("intake.syslog_tls", "off"),
+        ("uplink.listen", "off"),
+        ("alerts.detection_days", "30"),
+        ("lake.retention_days", "7"),
+    ] {
+        config.set(key, value).unwrap();
+    }
+    let running = bongsu_center::start::start(config).await.unwrap();
+    let app = std::sync::Arc::clone(&running.app);
+    let left = async || {
+        let detections = app.state.detections(&Scope::All, alert, 9).await.unwrap().rows.len();
+        let events = app.lake.count(&Query::all(), &Scope::All, TimeRange::ALL, &Limits::default()).await.unwrap().rows;
+        (detections, events)
+    };
+    for _ in 0..200 {
+        if left().await == (0, 0) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(left().await, (0, 0));
+    assert_eq!(app.state.alert(&Scope::All, alert, now()).await.unwrap().count, 1);
+    running.drain().await.unwrap();
 }
 
 #[tokio::test]
