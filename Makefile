@@ -32,7 +32,7 @@ console:
 	@scripts/console-build
 
 bench:
-	cargo run --release -p xtask -- bench
+	cargo run --release -p xtask -- bench all
 
 clean:
 	cargo clean

@@ -16,7 +16,7 @@ fn main() -> Result<()> {
         "tidy" => tidy::check()?,
         "schema" => schema::write(rest.first().is_some_and(|a| a == "--check"))?,
         "bench" => bench::run(&rest)?,
-        _ => bail!("usage: cargo xtask floors | tidy | schema [--check] | bench [NAME]"),
+        _ => bail!("usage: cargo xtask floors | tidy | schema [--check] | bench NAME"),
     };
     for finding in &findings {
         eprintln!("{finding}");
