@@ -129,6 +129,9 @@ fields! {
     Message "message" Text "message_text" "Message,msg"
 }
 
+/// So many digits always fit a number.
+const DIGITS_PLAIN_MAX: usize = 18;
+
 impl Field {
     /// Number of columns.
     pub const COUNT: usize = Self::ALL.len();
@@ -157,7 +160,14 @@ impl Field {
     pub fn read(self, text: &str) -> Option<Value> {
         match self.kind() {
             FieldKind::Text => (!text.is_empty()).then(|| Value::Text(CompactString::from(text))),
-            FieldKind::Int => text.trim().parse().ok().map(Value::Int),
+            FieldKind::Int => {
+                let plain =
+                    !text.is_empty() && text.len() <= DIGITS_PLAIN_MAX && text.bytes().all(|b| b.is_ascii_digit());
+                if plain {
+                    return Some(Value::Int(text.bytes().fold(0, |n, b| n * 10 + i64::from(b - b'0'))));
+                }
+                text.trim().parse().ok().map(Value::Int)
+            }
             FieldKind::Ip => text
                 .trim()
                 .trim_start_matches('[')
@@ -218,6 +228,15 @@ mod tests {
         const { assert!(Field::COUNT <= 128, "FieldSet has 128 bits") };
         assert_eq!(Field::from_name("CommandLine"), Some(Field::Cmdline));
         assert_eq!(Field::from_name("source.ip"), Some(Field::SrcIp));
+    }
+
+    #[test]
+    fn numbers_are_read_as_they_stand() {
+        let read = |t: &str| Field::SrcPort.read(t).and_then(|v| v.as_int());
+        assert_eq!((read("0443"), read(" 443 "), read("-1"), read("+7")), (Some(443), Some(443), Some(-1), Some(7)));
+        assert_eq!((read(""), read("4a"), read("٤")), (None, None, None));
+        assert_eq!(read("999999999999999999"), Some(999_999_999_999_999_999));
+        assert_eq!((read("9223372036854775807"), read("9223372036854775808")), (Some(i64::MAX), None));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use bongsu_event::{Activity, Class, Event, Field, FieldKind, FieldSet, Status, TimeFrom};
 
 use crate::formats::web;
@@ -161,6 +161,12 @@ fn plain<'b>(name: &str, buffer: &'b mut [u8; NAME_BYTES_MAX]) -> Option<&'b str
     std::str::from_utf8(buffer.get(..length)?).ok().filter(|n| !n.is_empty())
 }
 
+/// Without white space at the ends; most values have none, and their first and last byte say so.
+fn trim(value: &str) -> &str {
+    let plain = |b: Option<&u8>| b.is_some_and(u8::is_ascii_graphic);
+    if plain(value.as_bytes().first()) && plain(value.as_bytes().last()) { value } else { value.trim() }
+}
+
 /// What is gathered while the names of one line go by.
 pub(crate) struct Gather<'c> {
     context: &'c Context,
@@ -180,7 +186,7 @@ impl<'c> Gather<'c> {
 
     /// Take one value under its name; a dotted name is tried whole, then without its first parts.
     pub(crate) fn take(&mut self, event: &mut Event, name: &str, value: &str) {
-        let value = value.trim();
+        let value = trim(value);
         if net::is_nothing(value) {
             return;
         }
@@ -413,6 +419,7 @@ static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     AhoCorasick::builder()
         .ascii_case_insensitive(true)
         .match_kind(MatchKind::LeftmostLongest)
+        .kind(Some(AhoCorasickKind::DFA))
         .build(WORDS.iter().map(|(w, _)| w))
         .ok()
 });

@@ -37,11 +37,13 @@ impl<'a> Pairs<'a> {
         self.text.get(self.at..).unwrap_or("")
     }
 
+    #[inline]
     fn byte(&self, at: usize) -> Option<u8> {
         self.text.as_bytes().get(at).copied()
     }
 
     /// The end of the value that begins here, where the next pair is looked for, and the value.
+    #[inline]
     fn value(&self, start: usize) -> (Cow<'a, str>, usize) {
         match self.byte(start) {
             Some(q @ (b'"' | b'\'')) => self.quoted(start, q).unwrap_or_else(|| self.bare(start)),
@@ -52,11 +54,12 @@ impl<'a> Pairs<'a> {
     }
 
     /// `"…"` with `\"` and `""` inside. The closing quote stands before a separator or the end.
+    #[inline]
     fn quoted(&self, start: usize, quote: u8) -> Option<(Cow<'a, str>, usize)> {
         let bytes = self.text.as_bytes();
         let mut at = start + 1;
         let mut escapes = false;
-        while let Some(i) = bytes.get(at..).and_then(|b| memchr2(quote, b'\\', b)).map(|i| i + at) {
+        while let Some(i) = bytes.get(at..).and_then(|b| quote_or_escape(quote, b)).map(|i| i + at) {
             if bytes.get(i) == Some(&b'\\') {
                 // always hides what follows, even in `"C:\" x=1`: text swallowed is safer than a pair added
                 escapes = true;
@@ -78,6 +81,7 @@ impl<'a> Pairs<'a> {
     }
 
     /// Is this the end, or a separator with the end or another pair behind it?
+    #[inline]
     fn ends_pair(&self, at: usize) -> bool {
         match self.byte(at) {
             None => true,
@@ -94,13 +98,15 @@ impl<'a> Pairs<'a> {
         }
     }
 
+    #[inline]
     fn bare(&self, start: usize) -> (Cow<'a, str>, usize) {
         let bytes = self.text.as_bytes();
         let rest = bytes.get(start..).unwrap_or(&[]);
         let mut end = start + rest.iter().position(|b| is_separator(*b)).unwrap_or(rest.len());
-        if self.greedy {
-            end = self.run_on(start, end);
+        if !self.greedy {
+            return (Cow::Borrowed(self.text.get(start..end).unwrap_or("")), end);
         }
+        end = self.run_on(start, end);
         let value = self.text.get(start..end).unwrap_or("");
         (Cow::Borrowed(value.trim_end_matches([' ', '\t'])), end)
     }
@@ -183,6 +189,16 @@ impl<'a> Pairs<'a> {
         }
         None
     }
+}
+
+/// Quoted values are short: the first bytes are looked at one by one, as setting a wide search up costs more.
+const SHORT_BYTES: usize = 16;
+
+#[inline]
+fn quote_or_escape(quote: u8, bytes: &[u8]) -> Option<usize> {
+    let (short, long) = bytes.split_at_checked(SHORT_BYTES).unwrap_or((bytes, &[]));
+    let near = short.iter().position(|b| *b == quote || *b == b'\\');
+    near.or_else(|| memchr2(quote, b'\\', long).map(|i| i + SHORT_BYTES))
 }
 
 /// What a byte may be: the inner loops look it up.

@@ -17,6 +17,15 @@ const PAIRS_MIN: usize = 3;
 /// How much of a line is looked at to recognise it, bytes.
 const HEAD_BYTES: usize = 400;
 
+/// The name itself: what stands before a colon is none of it, and a path, as in `http://x/?a=b`, is no name at all.
+fn name_of(key: &str) -> Option<&str> {
+    // most keys hold neither sign, and a search for text costs more than this look
+    if !key.bytes().any(|b| matches!(b, b'/' | b':')) {
+        return Some(key);
+    }
+    (!key.contains("//")).then(|| key.rsplit_once(':').map_or(key, |(_, k)| k))
+}
+
 impl Format for KeyValue {
     fn name(&self) -> &'static str {
         "kv"
@@ -44,9 +53,8 @@ impl Format for KeyValue {
             if key == "msg" && audit(event, &mut gather, &value) {
                 continue;
             }
-            // a path in front of the key, as in `http://x/?a=b`, is no key
-            if !key.contains("//") {
-                gather.take(event, key.rsplit_once(':').map_or(key, |(_, k)| k), &value);
+            if let Some(key) = name_of(key) {
+                gather.take(event, key, &value);
             }
         }
         if seen < PAIRS_MIN {
