@@ -208,13 +208,28 @@ pub(crate) fn severity_word(text: &str) -> Option<Severity> {
 }
 
 /// Is it written only to say there is nothing?
+#[inline]
 pub(crate) fn is_nothing(text: &str) -> bool {
+    // asked of every value: most are told by their first letter
+    if !matches!(text.as_bytes().first(), None | Some(b'-' | b'N' | b'n' | b'(')) {
+        return false;
+    }
     matches!(text, "" | "-" | "--" | "---" | "N/A" | "n/a" | "(null)" | "null" | "NULL" | "none" | "None" | "(empty)")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_for_nothing() {
+        for text in ["", "-", "--", "---", "N/A", "n/a", "(null)", "null", "NULL", "none", "None", "(empty)"] {
+            assert!(is_nothing(text), "{text}");
+        }
+        for text in ["0", "-1", "nobody", "Null", "(", "없음", " "] {
+            assert!(!is_nothing(text), "{text}");
+        }
+    }
 
     #[test]
     fn users_come_apart() {
