@@ -56,6 +56,27 @@ pub struct Counters {
     pub ungrouped: u64,
 }
 
+/// What one correlation rule keeps, and what it had to give up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Groups kept.
+    pub groups: usize,
+    /// Entries kept, over all groups.
+    pub entries: usize,
+    /// Given up.
+    pub counters: Counters,
+}
+
+impl std::ops::AddAssign for Counters {
+    fn add_assign(&mut self, more: Self) {
+        self.groups_evicted += more.groups_evicted;
+        self.entries_dropped += more.entries_dropped;
+        self.late += more.late;
+        self.duplicates += more.duplicates;
+        self.ungrouped += more.ungrouped;
+    }
+}
+
 /// Why a snapshot can't be taken over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the correlation checkpoint can't be read ({0}): windows begin empty")]
@@ -82,6 +103,7 @@ struct State {
     order: BTreeMap<u64, Arc<str>>,
     entries: usize,
     newest: i64,
+    counters: Counters,
 }
 
 #[derive(Debug)]
@@ -98,7 +120,8 @@ pub struct Correlator {
     states: Vec<State>,
     /// Base rule → (correlation, the base's place in it).
     feeds: HashMap<RuleIdx, Vec<(usize, u16)>>,
-    counters: Counters,
+    /// Of rules that are gone.
+    past: Counters,
     tick: u64,
 }
 
@@ -126,18 +149,19 @@ impl Correlator {
             prepared.push(Prepared::new(idx, rule.id.clone(), c, rules));
         }
         let states = prepared.iter().map(|_| State::default()).collect();
-        Self { prepared, states, feeds, counters: Counters::default(), tick: 0 }
+        Self { prepared, states, feeds, past: Counters::default(), tick: 0 }
     }
     /// Change the set; rules whose correlation is unchanged keep their windows.
     pub fn replace(&mut self, rules: Arc<RuleSet>) {
         let mut next = Self::of(&rules);
-        next.counters = self.counters;
+        next.past = self.past;
         next.tick = self.tick;
         for (old, state) in self.prepared.iter().zip(&mut self.states) {
             let same = |p: &&Prepared| p.id == old.id && p.fingerprint == old.fingerprint;
             let at = next.prepared.iter().position(|p| same(&p));
-            if let Some(target) = at.and_then(|at| next.states.get_mut(at)) {
-                std::mem::swap(target, state);
+            match at.and_then(|at| next.states.get_mut(at)) {
+                Some(target) => std::mem::swap(target, state),
+                None => next.past += state.counters,
             }
         }
         *self = next;
@@ -191,10 +215,10 @@ impl Correlator {
         event: &dyn EventView,
         (id, time, now): (EventId, Micros, Micros),
     ) -> Option<CorrelationHit> {
-        let Self { prepared, states, counters, tick, .. } = self;
+        let Self { prepared, states, tick, .. } = self;
         let (rule, state) = (prepared.get(at)?, states.get_mut(at)?);
         let (Some(values), Some((value, text))) = (rule.group_of(base, event), rule.value_of(event)) else {
-            counters.ungrouped += 1;
+            state.counters.ungrouped += 1;
             return None;
         };
         *tick += 1;
@@ -204,28 +228,31 @@ impl Correlator {
         let before = group.window.len();
         let taken = group.window.take(Entry { at: time.0, id, base, value }, text.as_deref(), &rule.terms);
         let after = group.window.len();
-        let hit = match taken {
-            Taken::In(lost) => {
-                counters.entries_dropped += lost;
-                group.window.verdict(&rule.terms).map(|verdict| rule.hit(group, verdict))
-            }
-            Taken::Duplicate => {
-                counters.duplicates += 1;
-                None
-            }
-            Taken::Late => {
-                counters.late += 1;
-                None
-            }
+        let verdict = match taken {
+            Taken::In(_) => group.window.verdict(&rule.terms),
+            Taken::Duplicate | Taken::Late => None,
         };
+        let hit = verdict.map(|verdict| rule.hit(group, verdict));
+        match taken {
+            Taken::In(lost) => state.counters.entries_dropped += lost,
+            Taken::Duplicate => state.counters.duplicates += 1,
+            Taken::Late => state.counters.late += 1,
+        }
         state.entries = (state.entries + after).saturating_sub(before);
-        state.forget(state.newest.min(now.0), rule.terms.timespan, counters);
+        state.forget(state.newest.min(now.0), rule.terms.timespan);
         hit
     }
     /// What had to be given up.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.counters
+        let mut all = self.past;
+        self.states.iter().for_each(|s| all += s.counters);
+        all
+    }
+    /// What each correlation rule of the set keeps, and what it had to give up.
+    pub fn by_rule(&self) -> impl Iterator<Item = (RuleIdx, Held)> + '_ {
+        let held = |s: &State| Held { groups: s.groups.len(), entries: s.entries, counters: s.counters };
+        self.prepared.iter().zip(&self.states).map(move |(p, s)| (p.rule, held(s)))
     }
     /// Groups and entries kept for a rule.
     #[must_use]
@@ -240,6 +267,7 @@ impl Correlator {
             id: p.id.clone(),
             fingerprint: p.fingerprint,
             newest: s.newest,
+            counters: s.counters,
             groups: s
                 .order
                 .values()
@@ -247,7 +275,7 @@ impl Correlator {
                 .map(|g| (g.values.clone(), g.window.clone()))
                 .collect(),
         });
-        let all = Snapshot { version: SNAPSHOT_VERSION, counters: self.counters, rules: rules.collect() };
+        let all = Snapshot { version: SNAPSHOT_VERSION, past: self.past, rules: rules.collect() };
         // Writing into memory can't fail; a reader refuses an empty snapshot.
         postcard::to_stdvec(&all).unwrap_or_default()
     }
@@ -260,13 +288,16 @@ impl Correlator {
         if all.version != SNAPSHOT_VERSION {
             return Err(SnapshotError(format!("version {}, not {SNAPSHOT_VERSION}", all.version)));
         }
-        self.counters = all.counters;
+        self.past = all.past;
         let mut taken = 0;
         for kept in all.rules {
             let same = |p: &Prepared| p.id == kept.id && p.fingerprint == kept.fingerprint;
-            let Some(at) = self.prepared.iter().position(same) else { continue };
+            let Some(at) = self.prepared.iter().position(same) else {
+                self.past += kept.counters;
+                continue;
+            };
             let (Some(rule), Some(state)) = (self.prepared.get(at), self.states.get_mut(at)) else { continue };
-            *state = State { newest: kept.newest, ..State::default() };
+            *state = State { newest: kept.newest, counters: kept.counters, ..State::default() };
             for (values, mut window) in kept.groups.into_iter().take(GROUPS_PER_RULE_MAX) {
                 window.rebuild(rule.terms.kind);
                 state.entries += window.len();
@@ -280,12 +311,12 @@ impl Correlator {
     }
 }
 
-const SNAPSHOT_VERSION: u8 = 1;
+const SNAPSHOT_VERSION: u8 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
     version: u8,
-    counters: Counters,
+    past: Counters,
     rules: Vec<Kept>,
 }
 
@@ -294,6 +325,7 @@ struct Kept {
     id: String,
     fingerprint: u64,
     newest: i64,
+    counters: Counters,
     groups: Vec<(Vec<String>, Window)>,
 }
 
@@ -308,7 +340,7 @@ impl State {
         group
     }
     /// Forget groups that nothing can join any more, and those beyond the limits.
-    fn forget(&mut self, watermark: i64, timespan: i64, counters: &mut Counters) {
+    fn forget(&mut self, watermark: i64, timespan: i64) {
         let slack = timespan.saturating_mul(2).saturating_add(LATE_SECONDS_MAX * Micros::SECOND);
         while let Some((tick, key)) = self.order.first_key_value().map(|(t, k)| (*t, Arc::clone(k))) {
             let over = self.groups.len() > GROUPS_PER_RULE_MAX || self.entries > ENTRIES_PER_RULE_MAX;
@@ -321,7 +353,7 @@ impl State {
             self.order.remove(&tick);
             if let Some(group) = self.groups.remove(&key) {
                 self.entries = self.entries.saturating_sub(group.window.len());
-                counters.groups_evicted += u64::from(!ended);
+                self.counters.groups_evicted += u64::from(!ended);
             }
         }
     }

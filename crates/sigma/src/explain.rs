@@ -12,7 +12,10 @@ use crate::limits::{MATCHED_MAX, MATCHED_VALUE_BYTES_MAX};
 use crate::matcher::{Expr, FieldName, Matcher, Term};
 use crate::pattern::fold;
 use crate::view::Key;
-use crate::{CorrelationHit, EventView, Matched, view};
+use crate::{Asked, AskedAtom, CorrelationHit, EventView, Matched, view};
+
+/// Alternatives of one atom that are told, of many.
+const TESTS_TOLD_MAX: usize = 4;
 
 /// A value as the tests look at it.
 struct Value<'e> {
@@ -29,15 +32,20 @@ struct Values<'e> {
 
 /// The selections that hold and are asked for, with the values that made them hold.
 pub(crate) fn matched(m: &Matcher, event: &dyn EventView) -> Vec<Matched> {
-    let mut fields: Vec<(FieldName, Vec<Value<'_>>)> = Vec::new();
-    for (_, e) in &m.selections {
-        names(e, &mut fields);
-    }
-    let mut values = Values { fields };
-    values.read(event);
     let mut out = Vec::new();
-    values.condition(&m.condition, m, &mut out);
+    Values::of_all(m, event).condition(&m.condition, m, &mut out);
     out
+}
+
+/// Every selection with its atoms: which held, and what stood there instead.
+pub(crate) fn why(m: &Matcher, event: &dyn EventView) -> Vec<Asked> {
+    let values = Values::of_all(m, event);
+    let ask = |(name, e): &(Arc<str>, Expr)| {
+        let mut atoms = Vec::new();
+        values.ask(e, false, &mut atoms);
+        Asked { selection: Arc::clone(name), holds: values.holds(e), atoms }
+    };
+    m.selections.iter().map(ask).collect()
 }
 
 fn names(e: &Expr, out: &mut Vec<(FieldName, Vec<Value<'_>>)>) {
@@ -76,6 +84,15 @@ impl<'e> Value<'e> {
 }
 
 impl<'e> Values<'e> {
+    fn of_all(m: &Matcher, event: &'e dyn EventView) -> Self {
+        let mut fields: Vec<(FieldName, Vec<Value<'_>>)> = Vec::new();
+        for (_, e) in &m.selections {
+            names(e, &mut fields);
+        }
+        let mut values = Self { fields };
+        values.read(event);
+        values
+    }
     fn read(&mut self, event: &'e dyn EventView) {
         event.for_each(&mut |key, value| {
             for (field, values) in &mut self.fields {
@@ -141,6 +158,27 @@ impl<'e> Values<'e> {
             Expr::Or(l) => l.iter().any(|e| self.holds(e)),
         }
     }
+    fn ask(&self, e: &Expr, negated: bool, out: &mut Vec<AskedAtom>) {
+        match e {
+            Expr::Const(_) => {}
+            Expr::Not(e) => self.ask(e, !negated, out),
+            Expr::And(l) | Expr::Or(l) => l.iter().for_each(|e| self.ask(e, negated, out)),
+            Expr::Term(_) if out.len() >= MATCHED_MAX => {}
+            Expr::Term(t) => {
+                let witness = self.witness(t);
+                let there = || self.of(&t.field).iter().find(|v| !v.branch);
+                let value = witness.map(|(value, _)| value).or_else(there);
+                let test = witness.map_or_else(|| alternatives(t), |(_, test)| test.to_string());
+                out.push(AskedAtom {
+                    field: Arc::clone(&t.field.text),
+                    test: cut(&test, MATCHED_VALUE_BYTES_MAX).to_owned(),
+                    value: value.map(|v| cut(&v.text, MATCHED_VALUE_BYTES_MAX).to_owned()),
+                    held: witness.is_some(),
+                    negated,
+                });
+            }
+        }
+    }
     /// The first value, in the event's order, that makes one of a term's tests hold, and the test.
     fn witness<'s>(&'s self, t: &'s Term) -> Option<(&'s Value<'e>, &'s Test)> {
         self.of(&t.field).iter().find_map(|value| {
@@ -154,6 +192,13 @@ impl<'e> Values<'e> {
             t.tests.iter().find(holds).map(|test| (value, test))
         })
     }
+}
+
+/// What a term asks, the first of its alternatives.
+fn alternatives(t: &Term) -> String {
+    let tests: Vec<String> = t.tests.iter().take(TESTS_TOLD_MAX).map(ToString::to_string).collect();
+    let more = if t.tests.len() > TESTS_TOLD_MAX { " | …" } else { "" };
+    format!("{}{more}", tests.join(" | "))
 }
 
 /// What a negated term says.

@@ -45,7 +45,7 @@ pub mod testing;
 mod view;
 mod window;
 
-pub use correlate::{CorrelationHit, Correlator, Counters, SnapshotError};
+pub use correlate::{CorrelationHit, Correlator, Counters, Held, SnapshotError};
 pub use json::{JsonError, JsonLine};
 pub use node::Node;
 pub use pipeline::Pipeline;
@@ -53,5 +53,8 @@ pub use rule::{
     Aliases, Body, Bound, Case, CaseInput, CaseLine, Correlation, CorrelationKind, Filter, Fire, Logsource, Matcher,
     Playbook, Rule,
 };
-pub use set::{Detection, Language, LoadError, LoadOptions, Matched, RuleIdx, RuleSet, RuleSource, Scratch, Slot};
+pub use set::{
+    Asked, AskedAtom, Cost, Detection, Language, LoadError, LoadOptions, Matched, ReadFile, RuleIdx, RuleSet,
+    RuleSource, Scratch, Slot,
+};
 pub use view::{EventView, KOREA_OFFSET_SECONDS, Key, Meta, Zoned};

@@ -12,20 +12,25 @@ use crate::read::{self, Place};
 use crate::rule::{Body, Rule};
 use crate::{LoadError, LoadOptions, Pipeline, RuleSource, pipeline};
 
-/// Every rule that can be used, in order, and every error.
-pub(crate) fn rules(sources: &[RuleSource], options: &LoadOptions) -> (Vec<Arc<Rule>>, Vec<LoadError>) {
+/// The rules of one file and what could not be read of it.
+#[derive(Debug)]
+pub(crate) struct FileRules {
+    rules: Vec<Arc<Rule>>,
+    errors: Vec<LoadError>,
+}
+
+/// Every rule of these files that can be used, in order, and every error.
+pub(crate) fn join<'f>(files: impl Iterator<Item = &'f FileRules>) -> (Vec<Arc<Rule>>, Vec<LoadError>) {
     let (mut rules, mut errors) = (Vec::new(), Vec::new());
-    let mut pipelines = options.pipelines.clone();
-    pipelines.sort_by_key(|p| p.priority);
-    let with = With { fill: &options.placeholders, pipelines: &pipelines };
-    for source in sources {
-        file(source, with, &mut rules, &mut errors);
+    for file in files {
+        rules.extend(file.rules.iter().cloned());
+        errors.extend(file.errors.iter().cloned());
     }
     refuse_doubles(&mut rules, &mut errors);
     while refuse_unresolved(&mut rules, &mut errors) {}
     refuse_loops(&mut rules, &mut errors);
     while refuse_unresolved(&mut rules, &mut errors) {}
-    (rules.into_iter().map(Arc::new).collect(), errors)
+    (rules, errors)
 }
 
 /// What rules are read with.
@@ -44,7 +49,20 @@ impl With<'_> {
     }
 }
 
-fn file(source: &RuleSource, with: With<'_>, rules: &mut Vec<Rule>, errors: &mut Vec<LoadError>) {
+/// Read files.
+pub(crate) fn files(sources: &[RuleSource], options: &LoadOptions) -> Vec<FileRules> {
+    let mut pipelines = options.pipelines.clone();
+    pipelines.sort_by_key(|p| p.priority);
+    let with = With { fill: &options.placeholders, pipelines: &pipelines };
+    let file = |source: &RuleSource| {
+        let (mut rules, mut errors) = (Vec::new(), Vec::new());
+        documents(source, with, &mut rules, &mut errors);
+        FileRules { rules: rules.into_iter().map(Arc::new).collect(), errors }
+    };
+    sources.iter().map(file).collect()
+}
+
+fn documents(source: &RuleSource, with: With<'_>, rules: &mut Vec<Rule>, errors: &mut Vec<LoadError>) {
     let mut fail = |line: usize, rule: Option<String>, reason: String| {
         errors.push(LoadError { file: source.name.clone(), line, rule, reason });
     };
@@ -103,7 +121,7 @@ fn error_of(rule: &Rule, reason: String) -> LoadError {
     LoadError { file: rule.source.clone(), line: rule.line, rule: Some(rule.id.clone()), reason }
 }
 
-fn refuse_doubles(rules: &mut Vec<Rule>, errors: &mut Vec<LoadError>) {
+fn refuse_doubles(rules: &mut Vec<Arc<Rule>>, errors: &mut Vec<LoadError>) {
     let mut known: HashMap<String, String> = HashMap::new();
     rules.retain(|rule| match known.get(&rule.id) {
         Some(first) => {
@@ -121,7 +139,7 @@ fn refuse_doubles(rules: &mut Vec<Rule>, errors: &mut Vec<LoadError>) {
 }
 
 /// Correlations and filters that refer to nothing; says whether any was refused.
-fn refuse_unresolved(rules: &mut Vec<Rule>, errors: &mut Vec<LoadError>) -> bool {
+fn refuse_unresolved(rules: &mut Vec<Arc<Rule>>, errors: &mut Vec<LoadError>) -> bool {
     let known: std::collections::HashSet<String> =
         rules.iter().flat_map(|r| std::iter::once(r.id.clone()).chain(r.name.clone())).collect();
     let before = rules.len();
@@ -143,7 +161,7 @@ fn refuse_unresolved(rules: &mut Vec<Rule>, errors: &mut Vec<LoadError>) -> bool
 }
 
 /// Correlations that refer to themselves, or stand on too long a chain.
-fn refuse_loops(rules: &mut Vec<Rule>, errors: &mut Vec<LoadError>) {
+fn refuse_loops(rules: &mut Vec<Arc<Rule>>, errors: &mut Vec<LoadError>) {
     let mut at: HashMap<&str, usize> = HashMap::new();
     for (i, rule) in rules.iter().enumerate() {
         at.entry(&rule.id).or_insert(i);

@@ -77,6 +77,32 @@ pub struct Matched {
     pub test: String,
 }
 
+/// A selection, asked of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its name.
+    pub selection: Arc<str>,
+    /// Does it hold?
+    pub holds: bool,
+    /// Its atoms in the order of the rule, at most `MATCHED_MAX`.
+    pub atoms: Vec<AskedAtom>,
+}
+
+/// One test of one field, asked of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedAtom {
+    /// The field, as the rule names it; empty for keywords.
+    pub field: Arc<str>,
+    /// What the rule asks, as `contains 'whoami'`; several are alternatives.
+    pub test: String,
+    /// The value that made it hold, else the event's own; `None`: the event has no such field.
+    pub value: Option<String>,
+    /// Did it hold?
+    pub held: bool,
+    /// The rule asks for the opposite.
+    pub negated: bool,
+}
+
 /// Which language a sentence is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
@@ -93,6 +119,38 @@ pub struct Slot(u32);
 /// Memory reused from event to event; one a thread. It fits any set: after a change of set it begins anew.
 #[derive(Debug, Default)]
 pub struct Scratch(plan::Scratch);
+
+impl Scratch {
+    /// Count what the next event costs each rule, with a clock that tells nanoseconds since any fixed instant.
+    pub fn count_next(&mut self, clock: fn() -> u64) {
+        self.0.count_next(clock);
+    }
+}
+
+/// What counted events cost one rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Atoms (tests of one field) of the rule that held.
+    pub atoms: u64,
+    /// How often its condition was evaluated.
+    pub evaluated: u64,
+    /// How often it matched.
+    pub matched: u64,
+    /// Time of its condition, and its part of the expressions tried for it, nanoseconds.
+    pub nanos: u64,
+}
+
+/// A file, read: what [`RuleSet::assemble`] takes, so that of many files only the changed ones are read anew.
+#[derive(Debug)]
+pub struct ReadFile(Vec<load::FileRules>);
+
+impl ReadFile {
+    /// Read a file; what can't be read is an error of the set it is assembled into.
+    #[must_use]
+    pub fn read(source: &RuleSource, options: &LoadOptions) -> Self {
+        Self(load::files(std::slice::from_ref(source), options))
+    }
+}
 
 /// What is worked out once for each rule.
 #[derive(Debug, Default)]
@@ -125,7 +183,12 @@ impl RuleSet {
     /// The same, with options.
     #[must_use]
     pub fn load_with(sources: &[RuleSource], options: &LoadOptions) -> (Self, Vec<LoadError>) {
-        let (rules, errors) = load::rules(sources, options);
+        let (rules, errors) = load::join(load::files(sources, options).iter());
+        (Self::compile(rules, options), errors)
+    }
+    /// A set of files that were read before, with the same placeholders and pipelines.
+    pub fn assemble<'f>(files: impl Iterator<Item = &'f ReadFile>, options: &LoadOptions) -> (Self, Vec<LoadError>) {
+        let (rules, errors) = load::join(files.flat_map(|f| &f.0));
         (Self::compile(rules, options), errors)
     }
     /// Compile rules whose references have been checked.
@@ -249,6 +312,14 @@ impl RuleSet {
     fn fired<'s>(&'s self, scratch: &'s Scratch) -> impl Iterator<Item = RuleIdx> + 's {
         scratch.0.fired().iter().filter_map(|unit| self.units.get(*unit as usize).copied())
     }
+    /// What the events counted since the last asking cost, of each rule that cost anything.
+    #[must_use]
+    pub fn take_costs(&self, scratch: &mut Scratch) -> Vec<(RuleIdx, Cost)> {
+        let costs = self.plan.take_costs(&mut scratch.0).into_iter();
+        let cost =
+            |c: plan::UnitCost| Cost { atoms: c.atoms, evaluated: c.evaluated, matched: c.matched, nanos: c.nanos };
+        costs.filter_map(|(unit, c)| Some((*self.units.get(unit as usize)?, cost(c)))).collect()
+    }
     fn detection(&self, rule: RuleIdx, event: &dyn EventView) -> Detection {
         let base_only = self.is_base_only(rule);
         let matched = if base_only { Vec::new() } else { self.explain(rule, event) };
@@ -312,6 +383,32 @@ impl RuleSet {
             }
         }
         out
+    }
+    /// Does a filter let the event pass? True of what is no filter.
+    #[must_use]
+    pub fn passes(&self, filter: RuleIdx, event: &dyn EventView) -> bool {
+        match self.rule(filter).map(|r| &r.body) {
+            Some(Body::Filter(f)) => naive::condition(&f.matcher.condition, &f.matcher, event),
+            _ => true,
+        }
+    }
+    /// Is the event of the log source that the rule asks for?
+    #[must_use]
+    pub fn logsource_fits(&self, rule: RuleIdx, event: &dyn EventView) -> bool {
+        let fits = |r: &Arc<Rule>| naive::expr(&logsource::condition(&r.logsource), event);
+        self.ignore_logsource || self.rule(rule).is_some_and(fits)
+    }
+    /// Does the rule's own condition hold, whatever its log source, filters and switch say?
+    #[must_use]
+    pub fn condition_holds(&self, rule: RuleIdx, event: &dyn EventView) -> bool {
+        let Some(Body::Matcher(m)) = self.rule(rule).map(|r| &r.body) else { return false };
+        naive::condition(&m.condition, m, event)
+    }
+    /// Every selection of the rule with its atoms: which held of this event, and what stood there instead.
+    #[must_use]
+    pub fn why(&self, rule: RuleIdx, event: &dyn EventView) -> Vec<Asked> {
+        let Some(Body::Matcher(m)) = self.rule(rule).map(|r| &r.body) else { return Vec::new() };
+        explain::why(m, event)
     }
     /// Which selections of the rule hold for this event, each by itself: what a tester shows.
     #[must_use]

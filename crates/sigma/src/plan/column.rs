@@ -33,11 +33,15 @@ impl Column {
     /// Report every term that holds of this value.
     #[inline]
     pub fn scan(&self, interned: &Interned, value: Raw<'_>, branch: bool, room: &mut Room, hit: &mut impl FnMut(u32)) {
+        let numbers = &self.numbers;
         self.slot(interned).scan(value, branch, room, &mut |at| {
-            if let Some(number) = self.numbers.get(at as usize) {
+            if let Some(number) = numbers.get(at as usize) {
                 hit(*number);
             }
         });
+        if room.timed.clock.is_some() {
+            room.timed.renumber(&|at| numbers.get(at as usize).copied().unwrap_or(u32::MAX));
+        }
     }
     /// May any of these texts make a term hold?
     pub fn may_hold(&self, interned: &Interned, texts: &Texts<'_, '_>, room: &Room) -> bool {

@@ -2,7 +2,10 @@
 //!
 //! Invariant: a rule that is not woken can't match; a woken rule is decided by its program alone.
 
+use std::sync::OnceLock;
+
 use super::column::{Column, Columns, Groups};
+use super::meter::Meter;
 use super::program::{self, ACCEPT, REJECT, Step, Terms};
 use super::slot::{Room, ready};
 use super::{Interned, Texts};
@@ -28,6 +31,8 @@ pub(crate) struct Marks {
     looked: Vec<u32>,
     /// Units that matched, in their order.
     pub fired: Vec<u32>,
+    /// What counted events cost.
+    pub meter: Meter,
 }
 
 #[derive(Debug)]
@@ -53,6 +58,8 @@ pub(crate) struct Lane {
     pairs: Vec<Pair>,
     /// Of each group of columns: does it hold terms that wake rules? The last is that of keywords.
     eager: Vec<bool>,
+    /// Term → units that ask it; made when the first event is counted.
+    users: OnceLock<Vec<Vec<u32>>>,
 }
 
 const NONE: u32 = u32::MAX;
@@ -130,6 +137,7 @@ impl Lane {
             keywords: (!words.is_empty()).then(|| Column::new(words, number(groups.count.saturating_sub(1)))),
             pairs: pairs(&terms, interned),
             eager,
+            users: OnceLock::new(),
         }
     }
 
@@ -180,11 +188,16 @@ impl Lane {
         }
     }
     fn decide(&self, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
+        let clock = room.timed.clock;
+        if clock.is_some() {
+            self.count_tries(marks, room);
+        }
         marks.fired.clear();
         // Late terms wake nobody: the queue stays as it is.
         let queue = std::mem::take(&mut marks.queue);
         for unit in queue.iter().chain(&self.always) {
             let Some((global, entry)) = self.units.get(*unit as usize) else { continue };
+            let began = clock.map(|now| now());
             let mut at = *entry;
             while let Some(step) = self.steps.get(at as usize) {
                 if step.group != NONE && marks.is_late(step.group) {
@@ -195,9 +208,68 @@ impl Lane {
             if at == ACCEPT {
                 marks.fired.push(*global);
             }
+            if let (Some(now), Some(began)) = (clock, began)
+                && let Some(cost) = marks.meter.of(*global)
+            {
+                cost.evaluated += 1;
+                cost.matched += u64::from(at == ACCEPT);
+                cost.nanos += now().saturating_sub(began);
+            }
         }
         marks.queue = queue;
         marks.fired.sort_unstable();
+        if clock.is_some() {
+            self.count_atoms(marks, room);
+        }
+    }
+    /// What was tried so far belongs to the units that ask for it.
+    fn count_tries(&self, marks: &mut Marks, room: &mut Room) {
+        let users = self.users.get_or_init(|| self.users_of_terms());
+        for (term, nanos) in room.timed.take_tried() {
+            let units = users.get(term as usize).map(Vec::as_slice).unwrap_or_default();
+            for (global, _) in units.iter().filter_map(|u| self.units.get(*u as usize)) {
+                if let Some(cost) = marks.meter.of(*global) {
+                    cost.nanos += nanos / units.len() as u64;
+                }
+            }
+        }
+    }
+    /// What held belongs to the units that ask for it; what was tried late is in their time already.
+    fn count_atoms(&self, marks: &mut Marks, room: &mut Room) {
+        room.timed.take_tried();
+        let users = self.users.get_or_init(|| self.users_of_terms());
+        let Marks { epoch, held, meter, .. } = marks;
+        for (units, _) in users.iter().zip(held.iter()).filter(|(_, stamp)| *stamp == epoch) {
+            for (global, _) in units.iter().filter_map(|u| self.units.get(*u as usize)) {
+                if let Some(cost) = meter.of(*global) {
+                    cost.atoms += 1;
+                }
+            }
+        }
+    }
+    fn users_of_terms(&self) -> Vec<Vec<u32>> {
+        let mut users: Vec<Vec<u32>> = vec![Vec::new(); self.terms];
+        let mut open = Vec::new();
+        let mut reached = vec![NONE; self.steps.len()];
+        for (unit, (_, entry)) in (0u32..).zip(&self.units) {
+            open.push(*entry);
+            while let Some(at) = open.pop() {
+                let (Some(step), Some(mark)) = (self.steps.get(at as usize), reached.get_mut(at as usize)) else {
+                    continue;
+                };
+                if *mark == unit {
+                    continue;
+                }
+                *mark = unit;
+                if let Some(list) = users.get_mut(step.term as usize)
+                    && list.last() != Some(&unit)
+                {
+                    list.push(unit);
+                }
+                open.extend([step.yes, step.no]);
+            }
+        }
+        users
     }
 }
 

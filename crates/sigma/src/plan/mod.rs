@@ -13,6 +13,7 @@
 mod column;
 mod grams;
 mod lane;
+mod meter;
 mod names;
 mod program;
 mod required;
@@ -28,6 +29,8 @@ use hashbrown::HashMap;
 use self::column::{Columns, Groups};
 use self::grams::Commonness;
 use self::lane::{Lane, Marks, Seen};
+use self::meter::Clock;
+pub(crate) use self::meter::UnitCost;
 use self::names::{Intake, Names};
 use self::program::Terms;
 use self::slot::{Room, Slot};
@@ -214,9 +217,15 @@ pub(crate) struct Scratch {
     texts: Vec<Raw<'static>>,
     bits: Bits,
     names: Names,
+    /// Lent for the next event alone.
+    clock: Option<Clock>,
 }
 
 impl Scratch {
+    /// Count what the next event costs.
+    pub fn count_next(&mut self, clock: Clock) {
+        self.clock = Some(clock);
+    }
     /// Units that matched, in order.
     pub fn fired(&self) -> &[u32] {
         &self.marks.fired
@@ -267,8 +276,12 @@ impl Plan {
     }
     fn begin(&self, scratch: &mut Scratch) {
         if scratch.plan != self.serial {
-            *scratch = Scratch { plan: self.serial, ..Scratch::default() };
+            *scratch = Scratch { plan: self.serial, clock: scratch.clock, ..Scratch::default() };
         }
+    }
+    /// What counted events cost, by unit; counting begins anew.
+    pub fn take_costs(&self, scratch: &mut Scratch) -> Vec<(u32, UnitCost)> {
+        if scratch.plan == self.serial { scratch.marks.meter.take().collect() } else { Vec::new() }
     }
     /// Which rules match? The answer is in `scratch.fired()`.
     pub fn run(&self, event: &dyn EventView, scratch: &mut Scratch) {
@@ -330,7 +343,9 @@ impl Plan {
             scratch.last = Some((scratch.kind.as_slice().into(), lane));
         }
         if let Some((_, lane)) = &scratch.last {
+            scratch.room.timed.clock = scratch.clock.take();
             lane.run(&self.interned, texts, seen, &mut scratch.marks, &mut scratch.room);
+            scratch.room.timed.clock = None;
         }
     }
     /// The lane for events of which these terms hold, from the thread's own memory if it has it.

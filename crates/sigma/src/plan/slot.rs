@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use regex::Regex;
 
 use super::grams::{Commonness, Grams};
+use super::meter::Clock;
 use super::required;
 use super::trie::Trie;
 use crate::atom::{Compare, Number, Test, address_of, cut, text_of};
@@ -29,6 +30,34 @@ pub(crate) struct Room {
     tries: Vec<u32>,
     /// All texts of the event are known to hold neither `\u` nor a character that folds to ASCII from beyond it.
     pub clean: bool,
+    /// Of a counted event.
+    pub timed: Timed,
+}
+
+/// What the expressions tried for a counted event took.
+#[derive(Debug, Default)]
+pub(crate) struct Timed {
+    /// Lent for a counted event.
+    pub clock: Option<Clock>,
+    /// Terms whose expressions were tried, and for how long, nanoseconds.
+    tried: Vec<(u32, u64)>,
+    /// How many of those have their lane's number already.
+    renumbered: usize,
+}
+
+impl Timed {
+    /// Give what was tried last the numbers of the lane.
+    pub fn renumber(&mut self, number: &dyn Fn(u32) -> u32) {
+        for (term, _) in self.tried.iter_mut().skip(self.renumbered) {
+            *term = number(*term);
+        }
+        self.renumbered = self.tried.len();
+    }
+    /// What was tried since this was asked last, by the numbers of the lane.
+    pub fn take_tried(&mut self) -> Vec<(u32, u64)> {
+        self.renumbered = 0;
+        std::mem::take(&mut self.tried)
+    }
 }
 
 /// What a literal that was found means.
@@ -321,7 +350,7 @@ impl Slot {
         }
     }
     fn scan_text(&self, value: ValueRef<'_>, room: &mut Room, hit: &mut impl FnMut(u32)) {
-        let Room { text, folded, tries, .. } = room;
+        let Room { text, folded, tries, timed, .. } = room;
         let text = text_of(value, text);
         tries.clear();
         if self.needs_fold {
@@ -330,11 +359,11 @@ impl Slot {
             self.find(folded, tries, hit);
         }
         tries.extend_from_slice(&self.always);
-        self.close(text, folded, tries, hit);
+        self.close((text, folded), tries, timed, hit);
     }
     /// The same of text with escapes, whose plain form is made only where something asks for it.
     fn scan_escaped(&self, raw: &str, room: &mut Room, hit: &mut impl FnMut(u32)) {
-        let Room { plain, folded, tries, .. } = room;
+        let Room { plain, folded, tries, timed, .. } = room;
         plain_into(raw, folded);
         let ascii = folded.is_ascii();
         if ascii {
@@ -353,7 +382,7 @@ impl Slot {
         if ascii {
             plain_into(raw, plain);
         }
-        self.close(plain, folded, tries, hit);
+        self.close((plain, folded), tries, timed, hit);
     }
     fn find(&self, folded: &str, tries: &mut Vec<u32>, hit: &mut impl FnMut(u32)) {
         self.literals.find(folded, &mut |act| match act {
@@ -362,7 +391,7 @@ impl Slot {
         });
     }
     /// Ask the tests that a literal, or nothing, made worth asking.
-    fn close(&self, text: &str, folded: &str, tries: &mut Vec<u32>, hit: &mut impl FnMut(u32)) {
+    fn close(&self, (text, folded): (&str, &str), tries: &mut Vec<u32>, timed: &mut Timed, hit: &mut impl FnMut(u32)) {
         if tries.is_empty() {
             return;
         }
@@ -370,11 +399,16 @@ impl Slot {
         tries.dedup();
         for at in tries.iter() {
             if let Some((closer, span)) = self.closers.get(*at as usize) {
+                let began = timed.clock.map(|now| now());
                 let holds = match closer {
                     Closer::Glob { pattern, cased: true } => pattern.matches(text),
                     Closer::Glob { pattern, cased: false } => pattern.matches(folded),
                     Closer::Regex(regex) => regex.is_match(text),
                 };
+                if let (Some(now), Some(began)) = (timed.clock, began) {
+                    let took = now().saturating_sub(began) / u64::from((span.1 - span.0).max(1));
+                    self.hold(*span, &mut |term| timed.tried.push((term, took)));
+                }
                 if holds {
                     self.hold(*span, hit);
                 }

@@ -84,6 +84,35 @@ fn the_same_event_counts_once() {
 }
 
 #[test]
+fn inside_the_window_every_order_counts_each_event_once_even_over_a_restart() {
+    // Five events in nine seconds: whatever order they come in, and though each comes twice, five are counted.
+    let times = [0, 2, 4, 7, 9];
+    let orders = [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3], [3, 4, 0, 2, 1]];
+    for order in orders {
+        let mut s = Stage::new(&count(5));
+        let event = |at: i64| json!({ "a": "fail", "src_ip": "192.0.2.1", "user": format!("u{at}") });
+        let mut hits = Vec::new();
+        for (n, at) in order.iter().enumerate() {
+            hits.extend(s.feed(*at as u64 + 1, times[*at], event(times[*at])));
+            if n == 2 {
+                let bytes = s.correlator.snapshot();
+                s.correlator = Correlator::new(Arc::clone(&s.set));
+                s.correlator.restore(&bytes).unwrap();
+            }
+            hits.extend(s.feed(*at as u64 + 1, times[*at], event(times[*at])));
+        }
+        assert_eq!(hits.len(), 1, "{order:?}");
+        assert_eq!(hits[0].count, 5.0, "{order:?}");
+        // Older than the window of its group: not counted, and told of with its rule.
+        assert!(s.feed(99, -2, event(-2)).is_empty());
+        let held: Vec<_> = s.correlator.by_rule().map(|(_, held)| held).collect();
+        assert_eq!((held.len(), held[0].groups, held[0].entries), (1, 1, 5));
+        assert_eq!((held[0].counters.duplicates, held[0].counters.late), (5, 1), "{order:?}");
+        assert_eq!(s.correlator.counters(), held[0].counters);
+    }
+}
+
+#[test]
 fn distinct_values_are_counted_once_each() {
     let mut s = Stage::new(
         "correlation: { type: value_count, rules: [fail], group-by: [src_ip], timespan: 10s, condition: { field: user, gte: 3 } }\n",

@@ -4,6 +4,7 @@
 mod cases;
 mod community;
 mod correlation;
+mod costs;
 mod equivalence;
 mod hostile;
 mod language;
