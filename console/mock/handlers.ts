@@ -5,7 +5,16 @@ import { blocks, inTab, kill, makeBlock, policy, preview, resetBlocks, work } fr
 import { agencies, ago, ahead, DAY, HOUR, MINUTE, named, users, whole } from "./city";
 import { no, on, weather } from "./on";
 import * as search from "./search";
-import { madeAgents, madeAudit, madeQuarantine, madeRules, madeSources, ruleDetail } from "./settings";
+import {
+  askedOf,
+  attackMatrix,
+  madeAgents,
+  madeAudit,
+  madeQuarantine,
+  madeRules,
+  madeSources,
+  ruleDetail,
+} from "./settings";
 
 type Listener = (event: StreamEvent) => void;
 const listeners = new Set<Listener>();
@@ -450,7 +459,14 @@ const settingsHandlers = [
         reason: "line 14: condition names selection_2, which is not there; did you mean selection?",
       },
     ],
+    cost: { since: ago(3 * DAY), events: 8_140_000_000, counted: 133_442_000, event_micros: 7.9, shared: 0.58 },
   })),
+  on("get", "/api/attack", () => attackMatrix()),
+  on("post", "/api/rules/reload", () => {
+    tell({ kind: "rules" });
+    const files = [{ file: "rules/local/office-hours.yml", fate: "changed" }];
+    return { as_of: ago(0), files, new: 0, changed: 1, removed: 0, broken: 0 };
+  }),
   on("get", "/api/rules/{id}", ({ params }) => {
     const found = rules.find((rule) => rule.id === params.id);
     return found ? ruleDetail(found) : no(404, "not_found", "there is no such rule");
@@ -462,13 +478,14 @@ const settingsHandlers = [
     tell({ kind: "rules" });
     return found;
   }),
-  on("post", "/api/rules/{id}/test", ({ body }) => ({
+  on("post", "/api/rules/{id}/test", ({ params, body }) => ({
     lines: body.lines.map((line, i) => ({
       line,
       format: line.includes("sshd") ? "sshd" : null,
       matched: /failed|fail/i.test(line),
       fired: i >= 10,
       fields: /failed/i.test(line) ? [{ selection: "failed", field: "outcome", value: "failure" }] : [],
+      asked: rules.filter((rule) => rule.id === params.id).map((rule) => askedOf(rule, line)),
     })),
   })),
   on("get", "/api/agencies", () => ({ as_of: ago(0), rows: agencies })),

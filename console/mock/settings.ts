@@ -1,6 +1,16 @@
 // The mock's sources, agents, rules and audit log.
-import type { Agent, AuditEntry, Quarantined, Rule, RuleDetail, Source } from "../src/api/types";
-import { RULES } from "./alerts";
+import type {
+  Agent,
+  AttackCell,
+  AttackMatrix,
+  AuditEntry,
+  Quarantined,
+  Rule,
+  RuleDetail,
+  Source,
+  TestedRule,
+} from "../src/api/types";
+import { held, RULES } from "./alerts";
 import { ago, ahead, DAY, HOUR, MINUTE, named, random } from "./city";
 
 const MAKES: [string, string, number][] = [
@@ -130,7 +140,69 @@ export const madeRules = (): Rule[] =>
     file: `rules/auth/${id.slice(-2)}.yml`,
     cases: 6,
     cases_failed: i === 8 ? 1 : 0,
+    cost:
+      i === 12
+        ? null
+        : {
+            share: [0.18, 0.09, 0.02, 0.004, 0.061, 0.0011, 0.0102, 0.0003, 0.031, 0.0007, 0.0001, 0.012][i] ?? 0,
+            core_percent: [7.2, 3.1, 0.9, 0.1, 2.4][i] ?? 0.02,
+            atoms: 4_120_000 - i * 210_000,
+            evaluated: 1_240_000 - i * 81_000,
+            matches: [21_400, 51_200, 3_700, 600, 10_800, 900, 100, 400, 41_200, 3_800, 100, 1_200][i] ?? 0,
+            per_minute: i === 1 ? 812 : i % 5,
+            too_dear: i === 0,
+            too_often: i === 1,
+            windows: [0, 1, 4, 11].includes(i)
+              ? {
+                  groups: 1_284,
+                  entries: 9_310,
+                  groups_evicted: i === 1 ? 41 : 0,
+                  entries_dropped: 0,
+                  late: 212,
+                  duplicates: 17,
+                  ungrouped: 3,
+                }
+              : null,
+          },
   }));
+
+/** The center's answer to a line tried: what each selection said. */
+export function askedOf(rule: Rule, line: string): TestedRule {
+  const failed = /failed/i.test(line);
+  const inside = /from 10\./.test(line);
+  return {
+    id: rule.id,
+    title: rule.title,
+    title_en: rule.title_en,
+    matched: failed && !inside,
+    logsource_fits: line.includes("sshd"),
+    logsource: rule.logsource,
+    held_back: false,
+    condition: "failed and not inside",
+    selections: [
+      {
+        name: "failed",
+        holds: failed,
+        atoms: [
+          {
+            field: "status",
+            test: "= 'failure'",
+            value: line.includes("sshd") ? (failed ? "failure" : "success") : null,
+            held: failed,
+            negated: false,
+          },
+        ],
+      },
+      {
+        name: "inside",
+        holds: inside,
+        atoms: [
+          { field: "src_ip", test: "in 10.0.0.0/8", value: inside ? "10.0.0.5" : null, held: inside, negated: false },
+        ],
+      },
+    ],
+  };
+}
 
 export function ruleDetail(rule: Rule): RuleDetail {
   const yes = "Mar 12 09:14:31 jump01 sshd[811]: Failed password for root from 203.0.113.201 port 40022 ssh2";
@@ -141,7 +213,7 @@ export function ruleDetail(rule: Rule): RuleDetail {
     description_en: "Fires when one address fails SSH log-ins more than ten times within a minute.",
     next_steps: ["성공한 로그인이 있는지 찾으세요", "관리망 밖에서 열린 SSH를 닫으세요"],
     next_steps_en: ["Look for a log-in that succeeded", "Close SSH that is open from outside the management network"],
-    text: `title: ${rule.title_en}\nid: ${rule.id}\nstatus: stable\nlevel: ${rule.severity}\nlogsource:\n  product: linux\n  service: sshd\ndetection:\n  failed:\n    outcome: failure\n  condition: failed\n`,
+    text: ruleText(rule, 10),
     cases: [
       { lines: Array.from({ length: 11 }, () => yes), fire: true, holds: true, problem: null },
       { lines: [no], fire: false, holds: true, problem: null },
@@ -159,6 +231,180 @@ export function ruleDetail(rule: Rule): RuleDetail {
         actor: { kind: "person", name: "관리자" },
         text: "점검 기간이 끝남",
       },
+    ],
+    alerts: [...held.values()]
+      .filter((one) => one.row.rule_id === rule.id)
+      .slice(0, 8)
+      .map(({ row }) => ({
+        id: row.id,
+        reason: row.reason,
+        reason_en: row.reason_en,
+        agency: row.agency,
+        entity: row.entity.value,
+        state: row.state,
+        count: row.count,
+        last_at: row.last_at,
+      })),
+    false_positives: Array.from({ length: rule.false_positives }, (_, i) => ({
+      alert: 24_700 - i,
+      closed_at: ago((i * 3 + 1) * DAY),
+      by: i === 0 ? "윤서진" : "한지우",
+      reason: i === 0 ? "취약점 점검 장비의 주소" : "백업 서버의 재시도",
+      entity: `10.20.4.${11 + i}`,
+      agency: named(1 + i),
+    })),
+    versions: [
+      {
+        at: ago(2 * DAY),
+        actor: { kind: "center", name: "센터" },
+        reason: "files changed",
+        file: rule.file,
+        hash: "9f2c61d7aa0145b3",
+        text: ruleText(rule, 10),
+      },
+      {
+        at: ago(31 * DAY),
+        actor: { kind: "person", name: "관리자" },
+        reason: "asked to",
+        file: rule.file,
+        hash: "41be09c3e5d2f871",
+        text: ruleText(rule, 20),
+      },
+    ],
+  };
+}
+
+const ruleText = (rule: Rule, most: number) =>
+  `title: ${rule.title_en}\nid: ${rule.id}\nstatus: stable\nlevel: ${rule.severity}\nlogsource:\n  product: linux\n  service: sshd\ndetection:\n  failed:\n    status: failure\n  inside:\n    src_ip|cidr: 10.0.0.0/8\n  condition: failed and not inside\ntimespan: ${most === 10 ? "1m" : "5m"}\ncondition: { gte: ${most} }\n`;
+
+/** Techniques of the invented city: some of each tactic, so that every word of the page is seen. */
+const TECHNIQUES: [string, [string, string, number, number, number][]][] = [
+  [
+    "reconnaissance",
+    [
+      ["T1595", "Active Scanning", 4, 0, 0],
+      ["T1592", "Gather Victim Host Information", 0, 0, 0],
+    ],
+  ],
+  ["resource-development", [["T1583", "Acquire Infrastructure", 0, 0, 0]]],
+  [
+    "initial-access",
+    [
+      ["T1190", "Exploit Public-Facing Application", 31, 12, 0],
+      ["T1078", "Valid Accounts", 9, 41, 2],
+      ["T1566", "Phishing", 0, 14, 0],
+    ],
+  ],
+  [
+    "execution",
+    [
+      ["T1059", "Command and Scripting Interpreter", 3, 312, 0],
+      ["T1204", "User Execution", 0, 22, 0],
+    ],
+  ],
+  [
+    "persistence",
+    [
+      ["T1078", "Valid Accounts", 9, 41, 2],
+      ["T1053", "Scheduled Task/Job", 2, 39, 0],
+    ],
+  ],
+  ["privilege-escalation", [["T1548", "Abuse Elevation Control Mechanism", 4, 28, 0]]],
+  [
+    "defense-evasion",
+    [
+      ["T1070", "Indicator Removal", 3, 44, 0],
+      ["T1562", "Impair Defenses", 0, 0, 7],
+    ],
+  ],
+  [
+    "credential-access",
+    [
+      ["T1110", "Brute Force", 12, 6, 0],
+      ["T1003", "OS Credential Dumping", 0, 118, 0],
+    ],
+  ],
+  [
+    "discovery",
+    [
+      ["T1046", "Network Service Discovery", 5, 3, 0],
+      ["T1087", "Account Discovery", 0, 25, 0],
+    ],
+  ],
+  ["lateral-movement", [["T1021", "Remote Services", 6, 31, 0]]],
+  ["collection", [["T1005", "Data from Local System", 0, 4, 0]]],
+  [
+    "command-and-control",
+    [
+      ["T1071", "Application Layer Protocol", 8, 11, 0],
+      ["T1572", "Protocol Tunneling", 2, 9, 0],
+    ],
+  ],
+  ["exfiltration", [["T1041", "Exfiltration Over C2 Channel", 1, 2, 0]]],
+  [
+    "impact",
+    [
+      ["T1486", "Data Encrypted for Impact", 0, 12, 0],
+      ["T1498", "Network Denial of Service", 2, 0, 0],
+    ],
+  ],
+];
+
+export function attackMatrix(): AttackMatrix {
+  const cell = ([id, name, covered, waiting, off]: [string, string, number, number, number]): AttackCell => ({
+    id,
+    name,
+    covered,
+    waiting,
+    off,
+    missing: waiting > 0 ? ["windows · process_creation", "windows · ps_script"] : [],
+    subs:
+      id === "T1110"
+        ? [
+            { id: "T1110.001", name: "Password Guessing", covered: 7, waiting: 2, off: 0 },
+            { id: "T1110.003", name: "Password Spraying", covered: 3, waiting: 4, off: 0 },
+            { id: "T1110.004", name: "Credential Stuffing", covered: 0, waiting: 1, off: 0 },
+          ]
+        : [],
+  });
+  const source = (logsource: string, gains: number, rules: number, bring: string, bring_en: string) => ({
+    logsource,
+    seen: false,
+    last_at: null,
+    rules,
+    gains,
+    bring,
+    bring_en,
+  });
+  const seen = (logsource: string) => ({
+    ...source(logsource, 0, 0, "", ""),
+    seen: true,
+    last_at: ago(40_000),
+  });
+  return {
+    as_of: ago(0),
+    version: "17",
+    days: 30,
+    tactics: TECHNIQUES.map(([name, techniques]) => ({ name, techniques: techniques.map(cell) })),
+    sources: [
+      source(
+        "windows · process_creation",
+        5,
+        1_412,
+        "윈도 Sysmon(1) 또는 프로세스 생성 감사(4688, 명령줄 포함)",
+        "Windows Sysmon (1), or process creation auditing (4688 with the command line)",
+      ),
+      source(
+        "windows · ps_script",
+        2,
+        176,
+        "PowerShell 스크립트 블록 로깅(4104)",
+        "PowerShell script block logging (4104)",
+      ),
+      source("aws · cloudtrail", 0, 58, "AWS CloudTrail", "AWS CloudTrail"),
+      seen("authentication"),
+      seen("linux · sshd"),
+      seen("webserver"),
     ],
   };
 }

@@ -14,9 +14,26 @@ import { keyName, takenByFocus, useKeys } from "../src/app/keys";
 import { setPrefs } from "../src/app/prefs";
 import { intParam } from "../src/app/router";
 import { headline } from "../src/block/words";
+import { diff, hunks } from "../src/rule/diff";
 import { pieces, visible } from "../src/ui/Raw";
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true });
+
+describe("versions of a rule", () => {
+  test("differ line by line, and only what changed is shown", () => {
+    const before = ["a", "b", "c", "d", "e", "f", "g", "h"].join("\n");
+    const after = ["a", "b", "c", "d", "E", "e2", "f", "g", "h"].join("\n");
+    const lines = diff(before, after);
+    expect(lines.filter((line) => line.kind !== "same").map((line) => line.kind[0] + line.text)).toEqual([
+      "oe",
+      "nE",
+      "ne2",
+    ]);
+    expect(lines.filter((line) => line.kind !== "new").map((line) => line.text)).toEqual(before.split("\n"));
+    expect(hunks(lines, 1).map((line) => line?.text ?? null)).toEqual([null, "d", "e", "E", "e2", "f", null]);
+    expect(hunks(diff("x", "x"))).toEqual([null]);
+  });
+});
 
 describe("keys", () => {
   const press = (init: KeyboardEventInit, target: EventTarget = document.body) =>

@@ -105,6 +105,24 @@ export const PAGES = [
   { name: "agents-panel", at: "/settings/agents?agent=4", ready: ".panel .pairs" },
   { name: "rules", at: "/settings/rules", ready: ".grid tbody tr" },
   { name: "rules-panel", at: "/settings/rules?rule=0b5e1f0a-1d0f-4a10-9a51-000000000002", ready: ".panel .cases" },
+  {
+    name: "rules-test",
+    at: "/settings/rules?rule=0b5e1f0a-1d0f-4a10-9a51-000000000002",
+    ready: ".panel .cases",
+    prepare: async (page) => {
+      await page.fill(
+        "#try-lines",
+        "Mar 12 09:14:31 jump01 sshd[811]: Accepted publickey for ops from 10.0.0.5 port 40022 ssh2",
+      );
+      await page.click(".panel .more-link .btn");
+      await page.waitForSelector(".asked");
+      await page.click(".versions .btn");
+      await page.locator(".asked").scrollIntoViewIfNeeded();
+    },
+  },
+  { name: "attack", at: "/settings/attack", ready: ".attack .cell" },
+  { name: "attack-technique", at: "/settings/attack?technique=T1110", ready: ".panel .lines" },
+  { name: "attack-sources", at: "/settings/attack?tab=sources", ready: ".grid tbody tr" },
   { name: "agencies", at: "/settings/agencies", ready: ".grid tbody tr" },
   { name: "agencies-panel", at: "/settings/agencies?agency=2", ready: ".panel form" },
   { name: "people", at: "/settings/people", ready: ".grid tbody tr" },

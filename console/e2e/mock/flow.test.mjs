@@ -307,12 +307,34 @@ test("a rule is switched off with a reason, and lines are tried", async () => {
   await page.fill("#try-lines", "Failed password for root\nAccepted publickey");
   await page.click('.panel button:has-text("시험")');
   await page.waitForSelector(".tested li");
-  assert.equal((await page.$$(".tested li")).length, 2);
+  assert.equal((await page.$$(".tested > li")).length, 2);
+  const silent = await page.textContent(".tested > li:nth-child(2)");
+  assert.match(silent, /왜 맞지 않나/);
+  assert.match(silent, /맞지 않음:/);
   await page.click(".panel .go .btn");
   assert.match(await page.textContent(".panel .go"), /이유를 적으세요/);
   await page.fill("#rule-reason", "점검");
   await page.keyboard.press("Enter");
   await until("it is off", async () => /꺼짐/.test(await page.textContent(".panel .ph")));
+});
+
+test("a rule shows its record, what it costs and what changed in its text", async () => {
+  await open("/settings/rules?rule=0b5e1f0a-1d0f-4a10-9a51-000000000002", ".panel .cases");
+  const said = await page.textContent(".panel .pb");
+  for (const wanted of [/마지막 경보/, /오탐 기록/, /취약점 점검 장비/, /늦어서 세지 않음/]) assert.match(said, wanted);
+  await page.click(".versions .btn");
+  assert.match(await page.textContent(".diff"), /지운 줄 .*gte: 20/s);
+  await page.click(".bar .btn");
+  await until("what changed is said", async () => /바뀜 1/.test(await page.textContent(".bar")));
+});
+
+test("the ATT&CK matrix leads from a gap to the log source that would close it", async () => {
+  await open("/settings/attack", ".attack .cell");
+  await page.click('.cell:has-text("T1110")');
+  assert.match(await page.textContent(".panel"), /규칙 12개가 지켜봄/);
+  await page.click('.seg a:has-text("로그 출처")');
+  await page.waitForSelector(".grid tbody tr");
+  assert.match(await page.textContent(".grid tbody tr"), /Sysmon/);
 });
 
 test("a person is added and gets a single-use link", async () => {

@@ -210,6 +210,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/attack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The matrix. */
+        get: operations["attack_matrix"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -479,6 +496,23 @@ export interface paths {
         get: operations["list_rules"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Read the rule files again. */
+        post: operations["reload_rules"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1161,6 +1195,100 @@ export interface components {
              */
             substitute?: number | null;
         };
+        /** @description A technique, its sub-techniques counted in. */
+        AttackCell: {
+            /**
+             * Format: int32
+             * @description Rules that are on and have the log sources they need.
+             */
+            covered: number;
+            /** @description As `T1110`. */
+            id: string;
+            /** @description Log sources that the waiting rules lack most, at most three. */
+            missing: string[];
+            /** @description English name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Rules that are off.
+             */
+            off: number;
+            /** @description Sub-techniques. */
+            subs: components["schemas"]["AttackSub"][];
+            /**
+             * Format: int32
+             * @description Rules that are on and lack a log source.
+             */
+            waiting: number;
+        };
+        /** @description The matrix, in scope. */
+        AttackMatrix: {
+            /** @description True as of. */
+            as_of: string;
+            /**
+             * Format: int32
+             * @description A log source counts as seen when an event of it came in so many days.
+             */
+            days: number;
+            /** @description Log sources: missing ones first, those that would bring most first; then those that are seen. */
+            sources: components["schemas"]["AttackSource"][];
+            /** @description Tactics in order. */
+            tactics: components["schemas"]["AttackTactic"][];
+            /** @description Version of ATT&CK. */
+            version: string;
+        };
+        /** @description A log source that rules ask for. */
+        AttackSource: {
+            /** @description What to connect, Korean. */
+            bring: string;
+            /** @description What to connect, English. */
+            bring_en: string;
+            /**
+             * Format: int32
+             * @description Techniques that nothing covers now and that it alone would cover.
+             */
+            gains: number;
+            /** @description Last event. */
+            last_at?: string | null;
+            /** @description In words. */
+            logsource: string;
+            /**
+             * Format: int32
+             * @description Rules that are on and lack it.
+             */
+            rules: number;
+            /** @description Is it seen here? */
+            seen: boolean;
+        };
+        /** @description A sub-technique. */
+        AttackSub: {
+            /**
+             * Format: int32
+             * @description Rules that are on and have the log sources they need.
+             */
+            covered: number;
+            /** @description As `T1110.001`. */
+            id: string;
+            /** @description English name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Rules that are off.
+             */
+            off: number;
+            /**
+             * Format: int32
+             * @description Rules that are on and lack a log source.
+             */
+            waiting: number;
+        };
+        /** @description A tactic with its techniques. */
+        AttackTactic: {
+            /** @description As `initial-access`. */
+            name: string;
+            /** @description Its techniques. */
+            techniques: components["schemas"]["AttackCell"][];
+        };
         /** @description Is the chain whole? */
         AuditChain: {
             /** @description Checked at. */
@@ -1514,6 +1642,13 @@ export interface components {
              */
             phone?: string | null;
         };
+        /** @description A file that differs. */
+        ChangedFile: {
+            /** @description `new`, `changed` or `removed`. */
+            fate: string;
+            /** @description Name. */
+            file: string;
+        };
         /** @description Close an alert. */
         CloseAlert: {
             /** @description Why, in words; needed. */
@@ -1646,6 +1781,24 @@ export interface components {
             as_of: string;
             /** @description In the order asked. */
             facets: components["schemas"]["Facet"][];
+        };
+        /** @description An alert of the rule that was none. */
+        FalsePositive: {
+            /** @description Whose. */
+            agency: components["schemas"]["Named"];
+            /**
+             * Format: int64
+             * @description Alert id.
+             */
+            alert: number;
+            /** @description By whom. */
+            by?: string | null;
+            /** @description When it was closed. */
+            closed_at: string;
+            /** @description What it was about. */
+            entity: string;
+            /** @description Why. */
+            reason: string;
         };
         /** @description A field that can be asked for. */
         FieldInfo: {
@@ -2052,6 +2205,33 @@ export interface components {
             /** @description Why. */
             reason: string;
         };
+        /** @description What a reload changed. */
+        Reloaded: {
+            /** @description True as of. */
+            as_of: string;
+            /**
+             * Format: int32
+             * @description Files that could not be loaded.
+             */
+            broken: number;
+            /**
+             * Format: int32
+             * @description Rules whose text differs.
+             */
+            changed: number;
+            /** @description Files that differ, by name. */
+            files: components["schemas"]["ChangedFile"][];
+            /**
+             * Format: int32
+             * @description Rules that are new.
+             */
+            new: number;
+            /**
+             * Format: int32
+             * @description Rules that are gone.
+             */
+            removed: number;
+        };
         /**
          * @description A role, held over an agency's subtree.
          * @enum {string}
@@ -2096,6 +2276,7 @@ export interface components {
             cases_failed: number;
             /** @description `event_count`, `value_count`, `temporal`, or absent for a plain rule. */
             correlation?: string | null;
+            cost?: null | components["schemas"]["RuleCost"];
             /**
              * Format: int64
              * @description Detections in the last 24 hours, in scope.
@@ -2125,6 +2306,31 @@ export interface components {
             /** @description Title, English. */
             title_en: string;
         };
+        /** @description An alert of the rule. */
+        RuleAlert: {
+            /** @description Whose. */
+            agency: components["schemas"]["Named"];
+            /**
+             * Format: int64
+             * @description Detections.
+             */
+            count: number;
+            /** @description What it is about. */
+            entity: string;
+            /**
+             * Format: int64
+             * @description Alert id.
+             */
+            id: number;
+            /** @description Last detection. */
+            last_at: string;
+            /** @description The reason as a sentence, Korean. */
+            reason: string;
+            /** @description English. */
+            reason_en: string;
+            /** @description State. */
+            state: components["schemas"]["AlertState"];
+        };
         /** @description A case of a rule. */
         RuleCase: {
             /** @description Must it fire? */
@@ -2136,14 +2342,56 @@ export interface components {
             /** @description What went wrong. */
             problem?: string | null;
         };
+        /** @description What a rule costs since the rules came into force. Times, atoms and evaluations are estimated from every 61st event. */
+        RuleCost: {
+            /**
+             * Format: int64
+             * @description Atoms (tests of one field) that held.
+             */
+            atoms: number;
+            /**
+             * Format: double
+             * @description Of one core in the last full minute, percent.
+             */
+            core_percent: number;
+            /**
+             * Format: int64
+             * @description Evaluations of its condition.
+             */
+            evaluated: number;
+            /**
+             * Format: int64
+             * @description Matches.
+             */
+            matches: number;
+            /**
+             * Format: int64
+             * @description Findings in the last full minute or already in the one running.
+             */
+            per_minute: number;
+            /**
+             * Format: double
+             * @description Part of the time that detection took, 0 to 1.
+             */
+            share: number;
+            /** @description Uses more of a core than configured. */
+            too_dear: boolean;
+            /** @description Fires more often than configured. */
+            too_often: boolean;
+            windows?: null | components["schemas"]["RuleWindows"];
+        };
         /** @description A rule, whole. */
         RuleDetail: {
+            /** @description Its newest alerts, in scope. */
+            alerts: components["schemas"]["RuleAlert"][];
             /** @description Cases. */
             cases: components["schemas"]["RuleCase"][];
             /** @description Description, Korean. */
             description: string;
             /** @description Description, English. */
             description_en: string;
+            /** @description Its alerts closed as false positives in the last 30 days, in scope, newest first; at most 20. */
+            false_positives: components["schemas"]["FalsePositive"][];
             /** @description Who switched it and why, newest first. */
             history: components["schemas"]["TimelineEntry"][];
             /** @description What to do next, Korean. */
@@ -2154,6 +2402,61 @@ export interface components {
             rule: components["schemas"]["Rule"];
             /** @description The YAML text. */
             text: string;
+            /** @description Texts that were in force, newest first. */
+            versions: components["schemas"]["RuleVersion"][];
+        };
+        /** @description A text of the rule that came into force. */
+        RuleVersion: {
+            /** @description Who brought it. */
+            actor: components["schemas"]["Actor"];
+            /** @description Since when. */
+            at: string;
+            /** @description File. */
+            file: string;
+            /** @description SHA-256 of the text. */
+            hash: string;
+            /** @description Why. */
+            reason: string;
+            /** @description The text; absent: the rule went away. */
+            text?: string | null;
+        };
+        /** @description What a correlation keeps, and what it had to give up since it began; a checkpoint carries it over a restart. */
+        RuleWindows: {
+            /**
+             * Format: int64
+             * @description Events that came again, counted once.
+             */
+            duplicates: number;
+            /**
+             * Format: int64
+             * @description Events kept, over all groups.
+             */
+            entries: number;
+            /**
+             * Format: int64
+             * @description Events forgotten because a group had too many.
+             */
+            entries_dropped: number;
+            /**
+             * Format: int64
+             * @description Groups kept.
+             */
+            groups: number;
+            /**
+             * Format: int64
+             * @description Groups forgotten because there were too many.
+             */
+            groups_evicted: number;
+            /**
+             * Format: int64
+             * @description Events older than the window of their group, not counted.
+             */
+            late: number;
+            /**
+             * Format: int64
+             * @description Events without the fields it groups by or counts.
+             */
+            ungrouped: number;
         };
         /** @description Rules. */
         Rules: {
@@ -2161,8 +2464,35 @@ export interface components {
             as_of: string;
             /** @description Files that could not be loaded. */
             broken: components["schemas"]["BrokenRule"][];
+            /** @description What they cost together. */
+            cost: components["schemas"]["RulesCost"];
             /** @description All. */
             rows: components["schemas"]["Rule"][];
+        };
+        /** @description What all rules together cost. */
+        RulesCost: {
+            /**
+             * Format: int64
+             * @description Of those, timed.
+             */
+            counted: number;
+            /**
+             * Format: double
+             * @description Detection of one event by all rules together, microseconds.
+             */
+            event_micros: number;
+            /**
+             * Format: int64
+             * @description Events.
+             */
+            events: number;
+            /**
+             * Format: double
+             * @description Part of that which belongs to no single rule, 0 to 1.
+             */
+            shared: number;
+            /** @description Since the rules came into force. */
+            since: string;
         };
         /** @description One safety check of the preview. */
         SafetyCheck: {
@@ -2432,8 +2762,23 @@ export interface components {
             /** @description A line each. */
             lines: components["schemas"]["TestedLine"][];
         };
+        /** @description One test of one field, asked of a line. */
+        TestedAtom: {
+            /** @description Field, as the rule names it; empty for a keyword. */
+            field: string;
+            /** @description Did it hold? */
+            held: boolean;
+            /** @description The rule asks for the opposite. */
+            negated: boolean;
+            /** @description What the rule asks, as `contains 'whoami'`. */
+            test: string;
+            /** @description What the line has there; absent: the line has no such field. */
+            value?: string | null;
+        };
         /** @description What a line did. */
         TestedLine: {
+            /** @description Every rule that was asked: the rule, or the base rules of a correlation. */
+            asked: components["schemas"]["TestedRule"][];
             /** @description What held. */
             fields: components["schemas"]["MatchedField"][];
             /** @description Did the correlation fire at this line? */
@@ -2444,6 +2789,36 @@ export interface components {
             line: string;
             /** @description Did the rule (or, for a correlation, one of its base rules) match? */
             matched: boolean;
+        };
+        /** @description A rule, asked of a line. */
+        TestedRule: {
+            /** @description How its selections are joined. */
+            condition: string;
+            /** @description Held back by an exception or a filter, though its own condition holds. */
+            held_back: boolean;
+            /** @description Rule id. */
+            id: string;
+            /** @description That log source, in words. */
+            logsource: string;
+            /** @description Is the line of the log source it asks for? */
+            logsource_fits: boolean;
+            /** @description Did it match? */
+            matched: boolean;
+            /** @description Its selections. */
+            selections: components["schemas"]["TestedSelection"][];
+            /** @description Title, Korean. */
+            title: string;
+            /** @description Title, English. */
+            title_en: string;
+        };
+        /** @description A selection, asked of a line. */
+        TestedSelection: {
+            /** @description Its atoms. */
+            atoms: components["schemas"]["TestedAtom"][];
+            /** @description Does it hold? */
+            holds: boolean;
+            /** @description Name. */
+            name: string;
         };
         /** @description One thing that happened to an alert. */
         TimelineEntry: {
@@ -3054,6 +3429,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    attack_matrix: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttackMatrix"];
                 };
             };
         };
@@ -3686,6 +4080,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rules"];
+                };
+            };
+        };
+    };
+    reload_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reloaded"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };

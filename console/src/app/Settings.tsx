@@ -20,6 +20,7 @@ const ENTRIES: Entry[] = [
   { at: "sources", word: "settings.sources", Page: page(() => import("../source/Sources")) },
   { at: "agents", word: "settings.agents", Page: page(() => import("../agent/Agents")) },
   { at: "rules", word: "settings.rules", Page: page(() => import("../rule/Rules")) },
+  { at: "attack", word: "settings.attack", Page: page(() => import("../rule/Attack")) },
   { at: "agencies", word: "settings.agencies", Page: page(() => import("../agency/Agencies")) },
   {
     at: "people",

@@ -12,9 +12,9 @@ import { Raw } from "../ui/Raw";
 import { Severity } from "../ui/Severity";
 import { Failed, Skeleton } from "../ui/States";
 import { Timeline } from "../ui/Timeline";
-
-/** The center tries no more lines at once. */
-const LINES_MAX = 200;
+import { Alerts, Cost, FalsePositives, Notices } from "./Record";
+import { Tester } from "./Tester";
+import { Versions } from "./Versions";
 
 function Cases({ detail }: { detail: RuleDetail }) {
   const { t } = useWords();
@@ -42,59 +42,6 @@ function Cases({ detail }: { detail: RuleDetail }) {
           </li>
         ))}
       </ul>
-    </Part>
-  );
-}
-
-function Tester({ id }: { id: string }) {
-  const { t } = useWords();
-  const online = useOnline();
-  const text = useRef<HTMLTextAreaElement>(null);
-  const test = useMutation({
-    mutationFn: (lines: string[]) => api.post("/api/rules/{id}/test", { path: { id }, body: { lines } }),
-  });
-  const run = () => {
-    const lines = (text.current?.value ?? "").split("\n").filter((line) => line.trim() !== "");
-    if (lines.length > 0) test.mutate(lines.slice(0, LINES_MAX));
-  };
-  return (
-    <Part title={<label htmlFor="try-lines">{t("rule.try")}</label>} note={t("rule.try_note", { n: LINES_MAX })}>
-      <textarea
-        id="try-lines"
-        className="input mono"
-        rows={3}
-        ref={text}
-        placeholder={t("rule.try_hint")}
-        spellCheck={false}
-      />
-      <div className="row more-link">
-        <button type="button" className="btn" disabled={!online || test.isPending} onClick={run}>
-          {t("rule.try_run")}
-        </button>
-      </div>
-      {test.error ? <Failed what={t("rule.try_failed")} error={test.error} /> : null}
-      {test.data ? (
-        <ul className="tested" role="status">
-          {test.data.lines.map((line, i) => (
-            <li key={i}>
-              <span className="row sm">
-                <span className={line.fired ? "tag bad" : line.matched ? "tag soon" : "tag"}>
-                  {t(line.fired ? "rule.fired" : line.matched ? "rule.matched" : "rule.silent")}
-                </span>
-                <span className="t3">
-                  {line.format ? t("event.format", { name: line.format }) : t("source.unrecognised")}
-                </span>
-                {line.fields.map((field) => (
-                  <span key={`${field.selection}-${field.field}`}>
-                    <span className="mono t3">{field.field}</span> {field.value}
-                  </span>
-                ))}
-              </span>
-              <Raw text={line.line} />
-            </li>
-          ))}
-        </ul>
-      ) : null}
     </Part>
   );
 }
@@ -177,7 +124,8 @@ export function RulePanel({ id, onClose }: { id: string; onClose: () => void }) 
         <>
           <Severity level={rule.severity} />
           <span className={rule.enabled ? "tag ok" : "tag"}>{t(rule.enabled ? "rule.is_on" : "rule.is_off")}</span>
-          <span className="sm t3 mono">{rule.file}</span>
+          <Notices cost={rule.cost} />
+          <span className="sm t3 mono cut">{rule.file}</span>
         </>
       }
       head={
@@ -215,6 +163,9 @@ export function RulePanel({ id, onClose }: { id: string; onClose: () => void }) 
           </ol>
         </Part>
       ) : null}
+      <Alerts detail={detail} />
+      <FalsePositives detail={detail} />
+      <Cost cost={rule.cost} />
       <Cases detail={detail} />
       <Tester id={rule.id} />
       <details className="blk">
@@ -223,8 +174,9 @@ export function RulePanel({ id, onClose }: { id: string; onClose: () => void }) 
           {detail.text}
         </pre>
       </details>
+      <Versions detail={detail} />
       {detail.history.length > 0 ? (
-        <Part title={t("alert.timeline")}>
+        <Part title={t("rule.switched")}>
           <Timeline entries={detail.history} />
         </Part>
       ) : null}

@@ -1,21 +1,31 @@
 // 규칙: what is looked for, is it on, do its cases hold; and the files that could not be loaded.
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "../api/client";
 import type { Rule } from "../api/types";
+import { useOnline } from "../app/live";
 import { setParams, useParams } from "../app/router";
+import { useCan } from "../app/session";
 import { useKnown, useWords } from "../i18n/use";
 import { type Column, DataTable } from "../ui/DataTable";
 import { Severity } from "../ui/Severity";
 import { Sheet } from "../ui/Sheet";
 import { Say, Told } from "../ui/States";
 import { Time } from "../ui/Time";
+import { Notices } from "./Record";
 import { RulePanel } from "./RulePanel";
+import "./rule.css";
 
+/** A smaller part of the time is not told. */
+const SHARE_SHOWN = 0.0005;
+/** Rows drawn before "more". */
+const ROWS_SHOWN = 200;
+/** Files that could not be loaded, told before "more". */
+const BROKEN_SHOWN = 3;
 const LEVELS: Rule["severity"][] = ["info", "low", "medium", "high", "critical"];
 
 function useColumns(): Column<Rule>[] {
-  const { t, count, pick } = useWords();
+  const { t, count, pick, percent } = useWords();
   const known = useKnown();
   return [
     {
@@ -44,6 +54,7 @@ function useColumns(): Column<Rule>[] {
             <span className="mono">{rule.attack.map((technique) => technique.id).join(" ")}</span>
             <span className="t3">{rule.logsource}</span>
             {rule.correlation ? <span className="t3">{known("correlation", rule.correlation)}</span> : null}
+            <Notices cost={rule.cost} />
           </span>
         </>
       ),
@@ -72,6 +83,14 @@ function useColumns(): Column<Rule>[] {
       sort: (rule) => rule.last_at ?? "",
     },
     {
+      key: "cost",
+      head: t("rule.cost_column"),
+      width: 92,
+      num: true,
+      cell: (rule) => (rule.cost && rule.cost.share >= SHARE_SHOWN ? percent(rule.cost.share) : null),
+      sort: (rule) => rule.cost?.share ?? 0,
+    },
+    {
       key: "false",
       head: t("rule.false_positives"),
       width: 104,
@@ -94,13 +113,51 @@ function useColumns(): Column<Rule>[] {
   ];
 }
 
-export default function Rules() {
+/** Read the rule files again, and say what changed. */
+function Reload() {
   const { t, count } = useWords();
+  const online = useOnline();
+  const queries = useQueryClient();
+  const reload = useMutation({
+    mutationFn: () => api.post("/api/rules/reload", {}),
+    onSuccess: () => void queries.invalidateQueries({ queryKey: ["rules"] }),
+  });
+  const changed = reload.data;
+  return (
+    <>
+      <span className="s13 t2" role="status">
+        {changed
+          ? t("rule.reloaded", {
+              fresh: count(changed.new),
+              changed: count(changed.changed),
+              removed: count(changed.removed),
+            })
+          : null}
+        {reload.error ? t("rule.reload_failed") : null}
+      </span>
+      <button
+        type="button"
+        className="btn"
+        disabled={!online || reload.isPending}
+        title={t("rule.reload_hint")}
+        onClick={() => reload.mutate()}
+      >
+        {t("rule.reload")}
+      </button>
+    </>
+  );
+}
+
+export default function Rules() {
+  const { t, count, pick, percent } = useWords();
+  const can = useCan();
   const params = useParams();
   const opened = params.get("rule");
-  const [find, setFind] = useState("");
+  const find = params.get("find") ?? "";
+  const [allBroken, setAllBroken] = useState(false);
   const query = useQuery({ queryKey: ["rules"], queryFn: ({ signal }) => api.get("/api/rules", { signal }) });
   const columns = useColumns();
+  const cost = query.data?.cost;
   const wanted = find.trim().toLowerCase();
   const rows = (query.data?.rows ?? []).filter(
     (rule) =>
@@ -109,6 +166,8 @@ export default function Rules() {
         .toLowerCase()
         .includes(wanted),
   );
+  const broken = query.data?.broken ?? [];
+  const told = rows.filter((rule) => rule.cost?.too_dear || rule.cost?.too_often);
   const on = query.data?.rows.filter((rule) => rule.enabled).length ?? 0;
   const panel = opened ? <RulePanel key={opened} id={opened} onClose={() => setParams({ rule: null })} /> : null;
   return (
@@ -119,29 +178,59 @@ export default function Rules() {
       asOf={query.data?.as_of}
       counted={t("rule.counted", { n: count(query.data?.rows.length ?? 0), on: count(on) })}
       panel={panel}
+      actions={can.administer ? <Reload /> : null}
       below={
-        <input
-          className="input find"
-          value={find}
-          onChange={(event) => setFind(event.target.value)}
-          aria-label={t("rule.find")}
-          placeholder={t("rule.find")}
-        />
+        <>
+          <input
+            className="input find"
+            value={find}
+            onChange={(event) => setParams({ find: event.target.value }, true)}
+            aria-label={t("rule.find")}
+            placeholder={t("rule.find")}
+          />
+          {cost && cost.counted > 0 ? (
+            <span className="s13 t3">
+              {t("rule.event_cost", {
+                micros: cost.event_micros.toFixed(1),
+                shared: percent(cost.shared),
+                n: count(cost.events),
+              })}
+            </span>
+          ) : null}
+        </>
       }
     >
-      {query.data?.broken.map((broken) => (
-        <div className="bulk broken" key={broken.file}>
-          <Told what={t("rule.broken", { file: broken.file })}>{broken.reason}</Told>
+      {told.length > 0 ? (
+        <div className="bulk broken">
+          <Told what={t("rule.notices", { n: count(told.length) })}>
+            {told
+              .slice(0, BROKEN_SHOWN)
+              .map((rule) => pick(rule.title, rule.title_en))
+              .join(", ")}
+          </Told>
+        </div>
+      ) : null}
+      {broken.slice(0, allBroken ? undefined : BROKEN_SHOWN).map((each) => (
+        <div className="bulk broken" key={each.file}>
+          <Told what={t("rule.broken", { file: each.file })}>{each.reason}</Told>
         </div>
       ))}
+      {broken.length > BROKEN_SHOWN && !allBroken ? (
+        <div className="bulk broken">
+          <button type="button" className="btn small" onClick={() => setAllBroken(true)}>
+            {t("rule.more_broken", { n: count(broken.length - BROKEN_SHOWN) })}
+          </button>
+        </div>
+      ) : null}
       {rows.length === 0 ? (
         <Say title={t(wanted ? "rule.none_match" : "rule.none")} />
       ) : (
         <DataTable
           twoLine
+          most={ROWS_SHOWN}
           label={t("settings.rules")}
           columns={
-            panel ? columns.filter((column) => ["on", "severity", "title", "detections"].includes(column.key)) : columns
+            panel ? columns.filter((column) => ["on", "severity", "title", "cost"].includes(column.key)) : columns
           }
           rows={rows}
           id={(rule) => rule.id}

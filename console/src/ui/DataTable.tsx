@@ -24,6 +24,8 @@ interface Props<T> {
   opened?: string | number | null;
   onOpen?: (row: T) => void;
   twoLine?: boolean;
+  /** Rows drawn before "more"; absent: all of them. */
+  most?: number;
 }
 
 type Sorted = { key: string; down: boolean } | null;
@@ -42,9 +44,11 @@ function useSorted<T>(rows: readonly T[], columns: Column<T>[]) {
   return { shown, sorted, setSorted };
 }
 
-export function DataTable<T>({ label, columns, rows, id, opened = null, onOpen, twoLine = false }: Props<T>) {
-  const { t } = useWords();
-  const { shown, sorted, setSorted } = useSorted(rows, columns);
+export function DataTable<T>({ label, columns, rows, id, opened = null, onOpen, twoLine = false, most }: Props<T>) {
+  const { t, count } = useWords();
+  const { shown: whole, sorted, setSorted } = useSorted(rows, columns);
+  const [drawn, setDrawn] = useState(most ?? Number.POSITIVE_INFINITY);
+  const shown = drawn < whole.length ? whole.slice(0, drawn) : whole;
   const body = useRef<HTMLTableSectionElement>(null);
   const [cursor, setCursor] = useState<string | number | null>(null);
   const ids = shown.map(id);
@@ -82,7 +86,7 @@ export function DataTable<T>({ label, columns, rows, id, opened = null, onOpen, 
     }
     was.current = opened;
   });
-  return (
+  const table = (
     <table className={twoLine ? "grid two-line" : "grid"} role={onOpen ? "grid" : undefined} aria-label={label}>
       <colgroup>
         {columns.map((column) => (
@@ -142,5 +146,16 @@ export function DataTable<T>({ label, columns, rows, id, opened = null, onOpen, 
         })}
       </tbody>
     </table>
+  );
+  if (shown.length === whole.length) return table;
+  return (
+    <>
+      {table}
+      <p className="more-rows">
+        <button type="button" className="btn small" onClick={() => setDrawn(drawn + (most ?? 0))}>
+          {t("table.more", { n: count(whole.length - shown.length) })}
+        </button>
+      </p>
+    </>
   );
 }

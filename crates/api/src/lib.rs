@@ -7,6 +7,7 @@
 pub mod agency;
 pub mod agent;
 pub mod alert;
+pub mod attack;
 pub mod audit;
 pub mod block;
 pub mod error;
@@ -123,9 +124,11 @@ pub struct Named {
         agent::create_token,
         agent::change,
         agent::revoke,
+        attack::matrix,
         rule::list,
         rule::get,
         rule::set_enabled,
+        rule::reload,
         rule::test,
         agency::list,
         agency::create,

@@ -38,6 +38,65 @@ pub struct Rule {
     pub cases: u32,
     /// Cases that do not hold.
     pub cases_failed: u32,
+    /// What it costs since the rules came into force; absent where it cost nothing yet.
+    pub cost: Option<RuleCost>,
+}
+
+/// What a rule costs since the rules came into force. Times, atoms and evaluations are estimated from every 61st event.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RuleCost {
+    /// Part of the time that detection took, 0 to 1.
+    pub share: f64,
+    /// Of one core in the last full minute, percent.
+    pub core_percent: f64,
+    /// Atoms (tests of one field) that held.
+    pub atoms: u64,
+    /// Evaluations of its condition.
+    pub evaluated: u64,
+    /// Matches.
+    pub matches: u64,
+    /// Findings in the last full minute or already in the one running.
+    pub per_minute: u64,
+    /// Uses more of a core than configured.
+    pub too_dear: bool,
+    /// Fires more often than configured.
+    pub too_often: bool,
+    /// Windows of a correlation.
+    pub windows: Option<RuleWindows>,
+}
+
+/// What a correlation keeps, and what it had to give up since it began; a checkpoint carries it over a restart.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RuleWindows {
+    /// Groups kept.
+    pub groups: u64,
+    /// Events kept, over all groups.
+    pub entries: u64,
+    /// Groups forgotten because there were too many.
+    pub groups_evicted: u64,
+    /// Events forgotten because a group had too many.
+    pub entries_dropped: u64,
+    /// Events older than the window of their group, not counted.
+    pub late: u64,
+    /// Events that came again, counted once.
+    pub duplicates: u64,
+    /// Events without the fields it groups by or counts.
+    pub ungrouped: u64,
+}
+
+/// What all rules together cost.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RulesCost {
+    /// Since the rules came into force.
+    pub since: String,
+    /// Events.
+    pub events: u64,
+    /// Of those, timed.
+    pub counted: u64,
+    /// Detection of one event by all rules together, microseconds.
+    pub event_micros: f64,
+    /// Part of that which belongs to no single rule, 0 to 1.
+    pub shared: f64,
 }
 
 /// Rules.
@@ -49,6 +108,34 @@ pub struct Rules {
     pub rows: Vec<Rule>,
     /// Files that could not be loaded.
     pub broken: Vec<BrokenRule>,
+    /// What they cost together.
+    pub cost: RulesCost,
+}
+
+/// What a reload changed.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Reloaded {
+    /// True as of.
+    pub as_of: String,
+    /// Files that differ, by name.
+    pub files: Vec<ChangedFile>,
+    /// Rules that are new.
+    pub new: u32,
+    /// Rules whose text differs.
+    pub changed: u32,
+    /// Rules that are gone.
+    pub removed: u32,
+    /// Files that could not be loaded.
+    pub broken: u32,
+}
+
+/// A file that differs.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ChangedFile {
+    /// Name.
+    pub file: String,
+    /// `new`, `changed` or `removed`.
+    pub fate: String,
 }
 
 /// A rule that could not be loaded; the others run.
@@ -92,6 +179,67 @@ pub struct RuleDetail {
     pub cases: Vec<RuleCase>,
     /// Who switched it and why, newest first.
     pub history: Vec<crate::alert::TimelineEntry>,
+    /// Its newest alerts, in scope.
+    pub alerts: Vec<RuleAlert>,
+    /// Its alerts closed as false positives in the last 30 days, in scope, newest first; at most 20.
+    pub false_positives: Vec<FalsePositive>,
+    /// Texts that were in force, newest first.
+    pub versions: Vec<RuleVersion>,
+}
+
+/// An alert of the rule.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RuleAlert {
+    /// Alert id.
+    pub id: i64,
+    /// The reason as a sentence, Korean.
+    pub reason: String,
+    /// English.
+    pub reason_en: String,
+    /// Whose.
+    pub agency: crate::Named,
+    /// What it is about.
+    pub entity: String,
+    /// State.
+    pub state: crate::alert::AlertState,
+    /// Detections.
+    pub count: u64,
+    /// Last detection.
+    pub last_at: String,
+}
+
+/// An alert of the rule that was none.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FalsePositive {
+    /// Alert id.
+    pub alert: i64,
+    /// When it was closed.
+    pub closed_at: String,
+    /// By whom.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// What it was about.
+    pub entity: String,
+    /// Whose.
+    pub agency: crate::Named,
+}
+
+/// A text of the rule that came into force.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RuleVersion {
+    /// Since when.
+    pub at: String,
+    /// Who brought it.
+    pub actor: crate::Actor,
+    /// Why.
+    pub reason: String,
+    /// File.
+    pub file: String,
+    /// SHA-256 of the text.
+    pub hash: String,
+    /// The text; absent: the rule went away.
+    pub text: Option<String>,
 }
 
 /// Switch a rule.
@@ -123,6 +271,57 @@ pub struct TestedLine {
     pub fired: bool,
     /// What held.
     pub fields: Vec<crate::alert::MatchedField>,
+    /// Every rule that was asked: the rule, or the base rules of a correlation.
+    pub asked: Vec<TestedRule>,
+}
+
+/// A rule, asked of a line.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TestedRule {
+    /// Rule id.
+    pub id: String,
+    /// Title, Korean.
+    pub title: String,
+    /// Title, English.
+    pub title_en: String,
+    /// Did it match?
+    pub matched: bool,
+    /// Is the line of the log source it asks for?
+    pub logsource_fits: bool,
+    /// That log source, in words.
+    pub logsource: String,
+    /// Held back by an exception or a filter, though its own condition holds.
+    pub held_back: bool,
+    /// How its selections are joined.
+    pub condition: String,
+    /// Its selections.
+    pub selections: Vec<TestedSelection>,
+}
+
+/// A selection, asked of a line.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TestedSelection {
+    /// Name.
+    pub name: String,
+    /// Does it hold?
+    pub holds: bool,
+    /// Its atoms.
+    pub atoms: Vec<TestedAtom>,
+}
+
+/// One test of one field, asked of a line.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TestedAtom {
+    /// Field, as the rule names it; empty for a keyword.
+    pub field: String,
+    /// What the rule asks, as `contains 'whoami'`.
+    pub test: String,
+    /// What the line has there; absent: the line has no such field.
+    pub value: Option<String>,
+    /// Did it hold?
+    pub held: bool,
+    /// The rule asks for the opposite.
+    pub negated: bool,
 }
 
 /// Result.
@@ -148,6 +347,9 @@ pub fn get() {}
 /// On or off.
 #[utoipa::path(put, path = "/api/rules/{id}/enabled", operation_id = "set_rule_enabled", params(RulePath), request_body = SetEnabled, responses((status = 200, body = Rule), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub fn set_enabled() {}
+/// Read the rule files again.
+#[utoipa::path(post, path = "/api/rules/reload", operation_id = "reload_rules", responses((status = 200, body = Reloaded), (status = 403, body = ErrorBody)))]
+pub fn reload() {}
 /// Try lines.
 #[utoipa::path(post, path = "/api/rules/{id}/test", operation_id = "test_rule", params(RulePath), request_body = TestLines, responses((status = 200, body = TestResult), (status = 404, body = ErrorBody)))]
 pub fn test() {}

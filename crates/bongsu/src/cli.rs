@@ -422,4 +422,20 @@ pub enum RulesCommand {
         #[arg(long, value_enum, default_value_t)]
         output: Output,
     },
+    /// What each rule costs in the center that runs, the dearest first.
+    #[command(after_help = "Example: bongsu rules cost --limit 20")]
+    Cost {
+        /// Most rules; 0 for every one.
+        #[arg(long, default_value_t = 40)]
+        limit: usize,
+        /// Form of the output.
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
+    /// Have the center that runs read its rule files again, and say what changed.
+    Reload {
+        /// Form of the output.
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+    },
 }

@@ -39,6 +39,10 @@ pub struct App {
     pub directory: Arc<Directory>,
     /// Rules in force.
     pub rules: Rulebook,
+    /// What rules cost.
+    pub costs: crate::costs::Costs,
+    /// Which log sources are seen.
+    pub coverage: crate::coverage::Coverage,
     /// What is happening now.
     pub live: Live,
     /// What changed, for open pages.

@@ -55,6 +55,10 @@ pub struct Config {
     pub uplink_public: Option<String>,
     /// Folders or files of further rules.
     pub rules: Vec<PathBuf>,
+    /// A rule that uses more of one core is told of, percent.
+    pub rule_core_percent_max: u32,
+    /// A rule that asks for more alerts a minute is told of.
+    pub rule_findings_minute_max: u32,
     /// Minutes without a request after which a session ends.
     pub session_idle_minutes: u32,
     /// Hours after which a session ends whatever happens.
@@ -115,6 +119,16 @@ pub const KEYS: &[Key] = &[
             c.rules = list(v).into_iter().map(PathBuf::from).collect();
             Ok(())
         },
+    },
+    Key {
+        name: "rules.core_percent_max",
+        doc: "a rule that uses more percent of one core is reported (1 to 100)",
+        set: |c, v| number(v, 1, 100).map(|n| c.rule_core_percent_max = n),
+    },
+    Key {
+        name: "rules.findings_minute_max",
+        doc: "a rule that fires more often in a minute is reported (1 to 1000000)",
+        set: |c, v| number(v, 1, 1_000_000).map(|n| c.rule_findings_minute_max = n),
     },
     Key {
         name: "session.idle_minutes",
@@ -218,6 +232,8 @@ impl Config {
             uplink: at(6515, 6515),
             uplink_public: None,
             rules: Vec::new(),
+            rule_core_percent_max: 5,
+            rule_findings_minute_max: 600,
             session_idle_minutes: 60,
             session_hours: 12,
             retention_days: 365,

@@ -4,13 +4,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bongsu_domain::Actor;
 use bongsu_event::{Class, Event, EventId, Field, Micros, Scope, Severity, SourceId, Transport};
-use bongsu_state::{QuarantineSeen, SourceSeen};
+use bongsu_state::{Change, QuarantineSeen, SourceSeen};
 use tokio::task::JoinHandle;
 use tracing::warn;
 
 use crate::app::App;
 use crate::audit_head;
+use crate::costs::CostLimits;
 
 /// Seconds between two looks for silent sources.
 const SILENT_SECONDS: u64 = 10;
@@ -25,6 +27,10 @@ const FORGET_SLICES_MAX: usize = 100;
 
 /// Seconds between two notes of the audit chain's head.
 const AUDIT_HEAD_SECONDS: u64 = 1;
+/// Seconds between two looks at which log sources come in.
+const COVERAGE_SECONDS: u64 = 10;
+/// Seconds between two looks for rules that cost too much or fire too often.
+const JUDGE_SECONDS: u64 = 5;
 
 /// Start every task.
 pub fn spawn(app: &Arc<App>) -> Vec<JoinHandle<()>> {
@@ -35,6 +41,9 @@ pub fn spawn(app: &Arc<App>) -> Vec<JoinHandle<()>> {
         every(app, RETIRE_SECONDS, |app, _| async move { retire(&app).await }),
         every(app, AUDIT_HEAD_SECONDS, |app, _| async move { keep_audit_head(&app).await }),
         every(app, FORGET_SECONDS, |app, _| async move { forget(&app).await }),
+        every(app, COVERAGE_SECONDS, |app, _| async move { crate::coverage::look(&app).await }),
+        every(app, JUDGE_SECONDS, |app, _| async move { judge_rules(&app) }),
+        tokio::spawn(note_rules(Arc::clone(app))),
     ]
 }
 
@@ -57,6 +66,23 @@ where
             task(Arc::clone(&app), turn).await;
         }
     })
+}
+
+/// A rule that costs too much or fires too often is told of.
+fn judge_rules(app: &App) {
+    let limits = CostLimits {
+        core_percent: app.config.rule_core_percent_max,
+        findings_minute: app.config.rule_findings_minute_max,
+    };
+    app.costs.judge(&app.rules.now().set, limits, &app.troubles, app.now());
+}
+
+/// What changed in the rules while the center was away.
+async fn note_rules(app: Arc<App>) {
+    let center = Actor::center();
+    if let Err(e) = app.note_rules(&Change::new(&center, app.now(), "start")).await {
+        warn!("the rules' texts could not be kept: {e:#}");
+    }
 }
 
 /// A source beyond its rhythm becomes an event of the center's own making, which the rule for silent sources matches: once

@@ -6,11 +6,14 @@
 
 pub mod agents;
 pub mod app;
+pub mod attack;
 pub mod audit_head;
 pub mod auth;
 pub mod authority;
 pub mod blocks;
 pub mod config;
+pub mod costs;
+pub mod coverage;
 pub mod directory;
 pub mod jobs;
 pub mod live;

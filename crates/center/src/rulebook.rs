@@ -1,20 +1,28 @@
 //! The rules in force: those in the binary, those in configured folders, less those switched off; one immutable
 //! set, replaced whole. A broken file is listed with its reason and the others run.
+//!
+//! Invariant: a set is in force only after it has met the kinds of events that came lately, so that the stream never
+//! waits for its compiling.
+
+mod files;
+mod reload;
+mod sample;
+pub mod watch;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bongsu_sigma::{LoadError, LoadOptions, RuleSet, RuleSource};
+use bongsu_event::{Event, Micros};
+use bongsu_sigma::{LoadError, LoadOptions, RuleSet, RuleSource, Scratch};
+use parking_lot::Mutex;
 use rust_embed::RustEmbed;
 
-/// Most bytes of one rule file.
-const RULE_FILE_BYTES_MAX: u64 = 1024 * 1024;
-/// Most rule files of one folder tree.
-const RULE_FILES_MAX: usize = 100_000;
-/// Deepest folder below a rule path.
-const FOLDER_DEPTH_MAX: usize = 16;
+use self::files::Files;
+pub use self::files::{Fate, read_path};
+pub use self::reload::{Changed, RuleFate};
+use self::sample::Samples;
 
 #[derive(RustEmbed)]
 #[folder = "../../rules"]
@@ -28,45 +36,91 @@ pub struct Book {
     pub set: Arc<RuleSet>,
     /// What was left out.
     pub errors: Vec<LoadError>,
-    /// Texts, by file name, for the console.
-    pub sources: Vec<RuleSource>,
     /// Switched off.
     pub disabled: BTreeSet<String>,
+    /// Folders that hold rule files.
+    pub folders: Vec<PathBuf>,
+    /// In force since.
+    pub since: Micros,
+    /// Memory that has met the set; for the pipeline's thread.
+    warm: Mutex<Option<Scratch>>,
+}
+
+impl Book {
+    /// Memory that has met the set; the first who asks has it.
+    #[must_use]
+    pub fn scratch(&self) -> Scratch {
+        self.warm.lock().take().unwrap_or_else(|| self.set.scratch())
+    }
 }
 
 /// The book in force.
 pub struct Rulebook {
     paths: Vec<PathBuf>,
+    shipped: Vec<RuleSource>,
+    files: Mutex<Files>,
+    samples: Samples,
     book: ArcSwap<Book>,
+    /// One reload after the other, from reading the switches to the swap.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Rulebook {
     /// Load everything.
     #[must_use]
-    pub fn open(paths: &[PathBuf], disabled: BTreeSet<String>) -> Self {
-        Self { paths: paths.to_vec(), book: ArcSwap::from_pointee(load(paths, disabled)) }
+    pub fn open(paths: &[PathBuf], disabled: BTreeSet<String>, now: Micros) -> Self {
+        let (shipped, mut files) = (shipped(), Files::default());
+        let look = files.look(&shipped, paths, &LoadOptions::default());
+        let book = assemble(look, disabled, now, &[]);
+        Self {
+            paths: paths.to_vec(),
+            shipped,
+            files: Mutex::new(files),
+            samples: Samples::default(),
+            book: ArcSwap::from_pointee(book),
+            turn: tokio::sync::Mutex::default(),
+        }
     }
     /// The book in force now.
     #[must_use]
     pub fn now(&self) -> Arc<Book> {
         self.book.load_full()
     }
-    /// Load again, with these switched off.
-    pub fn reload(&self, disabled: BTreeSet<String>) {
-        self.book.store(Arc::new(load(&self.paths, disabled)));
+    /// Keep an event that a later set shall meet before it is in force.
+    pub fn sample(&self, event: &Event) {
+        self.samples.keep(event);
+    }
+    /// Events kept since this was asked last.
+    pub fn take_fresh(&self) -> Vec<Event> {
+        self.samples.take_fresh()
+    }
+    /// Look at the files; a new book if anything differs from the one in force, and which files do. Takes long: not for
+    /// a thread that others wait for.
+    fn load(&self, disabled: BTreeSet<String>, now: Micros) -> Option<(Book, Vec<(String, Fate)>)> {
+        let mut files = self.files.lock();
+        let look = files.look(&self.shipped, &self.paths, &LoadOptions::default());
+        let in_force = self.now();
+        // What can't be read at all has no hash by which it could be seen to change.
+        let errors = look.errors.iter().all(|e| in_force.errors.contains(e));
+        if look.changes.is_empty() && disabled == in_force.disabled && errors && look.folders == in_force.folders {
+            return None;
+        }
+        let changes = look.changes.clone();
+        let samples = self.samples.all();
+        Some((assemble(look, disabled, now, &samples), changes))
     }
 }
 
-fn load(paths: &[PathBuf], disabled: BTreeSet<String>) -> Book {
-    let mut errors = Vec::new();
-    let mut sources = shipped();
-    for path in paths {
-        read_path(path, &mut sources, &mut errors);
-    }
+fn assemble(look: files::Look, disabled: BTreeSet<String>, now: Micros, samples: &[Event]) -> Book {
     let options = LoadOptions { disabled: disabled.clone(), ..LoadOptions::default() };
-    let (set, refused) = RuleSet::load_with(&sources, &options);
+    let (set, refused) = RuleSet::assemble(look.files.iter().map(|f| &**f), &options);
+    let mut errors = look.errors;
     errors.extend(refused);
-    Book { set: Arc::new(set), errors, sources, disabled }
+    let mut scratch = set.scratch();
+    for event in samples {
+        let _ = set.detect(event, &mut scratch);
+    }
+    Book { set: Arc::new(set), errors, disabled, folders: look.folders, since: now, warm: Mutex::new(Some(scratch)) }
 }
 
 /// The rules in the binary.
@@ -80,55 +134,6 @@ pub fn shipped() -> Vec<RuleSource> {
         .collect();
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     sources
-}
-
-/// Read a rule file, or every `.yml` below a folder. What can't be read is listed.
-pub fn read_path(path: &Path, sources: &mut Vec<RuleSource>, errors: &mut Vec<LoadError>) {
-    let mut stack = vec![(path.to_path_buf(), 0usize)];
-    while let Some((at, depth)) = stack.pop() {
-        let refuse = |reason: String| LoadError { file: at.display().to_string(), line: 1, rule: None, reason };
-        if sources.len() >= RULE_FILES_MAX {
-            errors.push(refuse(format!("more than {RULE_FILES_MAX} rule files; the rest is left out")));
-            return;
-        }
-        let meta = match std::fs::metadata(&at) {
-            Ok(meta) => meta,
-            Err(e) => {
-                errors.push(refuse(format!("cannot be read: {e}")));
-                continue;
-            }
-        };
-        if meta.is_dir() {
-            if depth >= FOLDER_DEPTH_MAX {
-                errors.push(refuse(format!("deeper than {FOLDER_DEPTH_MAX} folders; left out")));
-                continue;
-            }
-            match std::fs::read_dir(&at) {
-                Ok(entries) => {
-                    let mut inner: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
-                    inner.sort();
-                    stack.extend(inner.into_iter().rev().map(|p| (p, depth + 1)));
-                }
-                Err(e) => errors.push(refuse(format!("cannot be read: {e}"))),
-            }
-            continue;
-        }
-        let is_rule = at.extension().is_some_and(|e| e == "yml" || e == "yaml");
-        if depth > 0 && !is_rule {
-            continue;
-        }
-        if meta.len() > RULE_FILE_BYTES_MAX {
-            errors.push(refuse(format!("{} bytes; a rule file has at most {RULE_FILE_BYTES_MAX}", meta.len())));
-            continue;
-        }
-        match std::fs::read(&at) {
-            Ok(bytes) => sources.push(RuleSource {
-                name: at.display().to_string(),
-                text: String::from_utf8_lossy(&bytes).into_owned(),
-            }),
-            Err(e) => errors.push(refuse(format!("cannot be read: {e}"))),
-        }
-    }
 }
 
 /// Run every case that stands in the rules, through the real formats.

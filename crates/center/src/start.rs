@@ -26,6 +26,7 @@ use crate::app::{App, Troubles, picture_of};
 use crate::authority::Authority;
 use crate::blocks::Blocks;
 use crate::config::{Config, Listen};
+use crate::costs::{self, Costs};
 use crate::directory::Directory;
 use crate::live::Live;
 use crate::pipeline::{FINDINGS_QUEUE, Internal, Pipeline, alerter, detect::Detector};
@@ -84,7 +85,15 @@ impl Offline {
 /// The folder is held by another program, or something in it can't be opened.
 pub async fn offline(data: &Path) -> Result<Offline> {
     let demo = data.join(DEMO_MARK).exists();
-    let (app, _) = open(Config::default_for(data.to_owned(), demo)).await?;
+    offline_with(Config::default_for(data.to_owned(), demo)).await
+}
+
+/// The same with a configuration.
+///
+/// # Errors
+/// As [`offline`].
+pub async fn offline_with(config: Config) -> Result<Offline> {
+    let (app, _) = open(config).await?;
     Ok(Offline { app })
 }
 
@@ -108,6 +117,7 @@ pub async fn start(config: Config) -> Result<Running> {
     let pipeline = std::thread::Builder::new().name("pipeline".to_owned()).spawn(move || pipeline.run())?;
     let alerter = tokio::spawn(alerter::run(Arc::clone(&app), inbox));
     let mut tasks = jobs::spawn(&app);
+    tasks.push(tokio::spawn(crate::rulebook::watch::run(Arc::clone(&app))));
     listeners(&app, &mut tasks).await?;
     let socket = serve::bind_operator(&app.config.data.join(SOCKET))?;
     tasks.push(tokio::spawn(serve::operator(socket, routes::router(Arc::clone(&app)), app.stop.clone())));
@@ -168,8 +178,8 @@ async fn open(config: Config) -> Result<(Arc<App>, Opened)> {
             note_watermark(&mut watermarks, position);
         }
     }
-    let rules = Rulebook::open(&config.rules, disabled_rules(&state).await?);
-    let mut detector = Detector::new(Arc::clone(&rules.now().set));
+    let rules = Rulebook::open(&config.rules, disabled_rules(&state).await?, now);
+    let mut detector = Detector::new(&rules.now(), costs::nanos);
     if let Ok(snapshot) = serde_json::from_slice(&checkpoint.windows) {
         detector.restore(&snapshot);
     }
@@ -185,6 +195,8 @@ async fn open(config: Config) -> Result<(Arc<App>, Opened)> {
         journal,
         directory,
         rules,
+        costs: Costs::default(),
+        coverage: crate::coverage::Coverage::default(),
         live,
         stream: Stream::default(),
         blocks: Blocks::default(),

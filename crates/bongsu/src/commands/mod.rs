@@ -40,7 +40,7 @@ pub fn run(cli: Cli) -> Result<u8> {
         Command::Center(arguments) => center::run(data, arguments),
         Command::Parse(arguments) => parse::run(&arguments),
         Command::Hunt(arguments) => hunt::run(data, arguments),
-        Command::Rules { command } => rules::run(command),
+        Command::Rules { command } => rules::run(data, command),
         Command::Verify { output } => verify::run(&folder(data)?, output),
         Command::Status { output } => wait(status::run(folder(data)?, output)),
         Command::User { command } => wait(user::run(folder(data)?, command)),

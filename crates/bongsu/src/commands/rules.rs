@@ -1,4 +1,4 @@
-//! `bongsu rules check|test`: without a center.
+//! `bongsu rules check|test`: without a center; `cost|reload`: of the center that runs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,15 +6,19 @@ use std::sync::Arc;
 use anyhow::Result;
 use bongsu_center::rulebook::{read_path, shipped};
 use bongsu_sigma::{LoadError, RuleSet, RuleSource};
-use serde_json::json;
+use http::Method;
+use serde_json::{Value, json};
 
-use super::FOUND;
 use super::hunt::fixture;
+use super::{FOUND, array, folder, text, wait};
 use crate::cli::RulesCommand;
-use crate::output::Output;
+use crate::client::Client;
+use crate::output::{self, Output};
 
-pub fn run(command: RulesCommand) -> Result<u8> {
+pub fn run(data: Option<PathBuf>, command: RulesCommand) -> Result<u8> {
     match command {
+        RulesCommand::Cost { limit, output } => wait(cost(folder(data)?, limit, output)),
+        RulesCommand::Reload { output } => wait(reload(folder(data)?, output)),
         RulesCommand::Check { paths, output } => Ok(check(&paths, output)),
         RulesCommand::Test { paths, output } => Ok(test(&paths, output)),
     }
@@ -87,4 +91,83 @@ fn test(paths: &[PathBuf], output: Output) -> u8 {
     }
     let good = errors.is_empty() && cases.failures.is_empty() && recordings.failures.is_empty();
     if good { 0 } else { FOUND }
+}
+
+/// One row a rule that cost anything, the dearest first.
+async fn cost(data: PathBuf, limit: usize, output: Output) -> Result<u8> {
+    let mut client = Client::connect(&data).await?;
+    let answer = client.json(Method::GET, "/api/rules", None).await?;
+    let mut rows: Vec<Value> = array(&answer, "rows").iter().filter_map(cost_row).collect();
+    let share = |row: &Value| row.get("share").and_then(Value::as_f64).unwrap_or(0.0);
+    rows.sort_by(|a, b| share(b).total_cmp(&share(a)));
+    rows.truncate(if limit == 0 { usize::MAX } else { limit });
+    let columns = [
+        ("share %", "/share_percent"),
+        ("core %", "/core_percent"),
+        ("atoms", "/atoms"),
+        ("evaluated", "/evaluated"),
+        ("matches", "/matches"),
+        ("a minute", "/per_minute"),
+        ("lost", "/lost"),
+        ("late", "/late"),
+        ("notice", "/notice"),
+        ("rule", "/title"),
+        ("id", "/id"),
+    ];
+    output::rows(output, &columns, &rows)?;
+    if output == Output::Table {
+        let of = |key: &str| answer.pointer(&format!("/cost/{key}")).cloned().unwrap_or(Value::Null);
+        println!(
+            "since {}: {} events, {} timed; {:.1} µs an event by all rules, {:.0} % of it shared",
+            of("since").as_str().unwrap_or(""),
+            of("events"),
+            of("counted"),
+            of("event_micros").as_f64().unwrap_or(0.0),
+            of("shared").as_f64().unwrap_or(0.0) * 100.0
+        );
+    }
+    Ok(0)
+}
+
+/// A rule's row, if it cost anything.
+fn cost_row(rule: &Value) -> Option<Value> {
+    let cost = rule.get("cost").filter(|c| !c.is_null())?;
+    let number = |pointer: &str| cost.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+    let percent = |key: &str, times: f64| {
+        let value = cost.get(key).and_then(Value::as_f64).unwrap_or(0.0) * times;
+        format!("{value:.2}").parse::<f64>().unwrap_or(0.0)
+    };
+    let is = |key: &str| cost.get(key).and_then(Value::as_bool).unwrap_or(false);
+    let notices = [("too_dear", "costs too much"), ("too_often", "fires too often")];
+    let notices: Vec<&str> = notices.into_iter().filter(|(key, _)| is(key)).map(|(_, word)| word).collect();
+    let windows = cost.get("windows").filter(|w| !w.is_null());
+    Some(json!({
+        "id": text(rule, "id"), "title": text(rule, "title_en"), "share": cost.get("share"),
+        "share_percent": percent("share", 100.0), "core_percent": percent("core_percent", 1.0),
+        "atoms": number("/atoms"), "evaluated": number("/evaluated"), "matches": number("/matches"),
+        "per_minute": number("/per_minute"), "notice": notices,
+        "lost": windows.map(|_| number("/windows/groups_evicted") + number("/windows/entries_dropped")),
+        "late": windows.map(|_| number("/windows/late")), "windows": windows,
+    }))
+}
+
+async fn reload(data: PathBuf, output: Output) -> Result<u8> {
+    let mut client = Client::connect(&data).await?;
+    let answer = client.json(Method::POST, "/api/rules/reload", None).await?;
+    if output == Output::Jsonl {
+        println!("{answer}");
+        return Ok(0);
+    }
+    for file in array(&answer, "files") {
+        println!("{:<8} {}", text(&file, "fate"), output::shown(text(&file, "file")));
+    }
+    let count = |key: &str| answer.get(key).and_then(Value::as_u64).unwrap_or(0);
+    println!(
+        "{} rules new, {} changed, {} removed; {} files can't be loaded",
+        count("new"),
+        count("changed"),
+        count("removed"),
+        count("broken")
+    );
+    Ok(0)
 }

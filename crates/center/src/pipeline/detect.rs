@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use bongsu_domain::{LineEvidence, Live};
 use bongsu_event::{AgencyId, Event, EventId, Evidence, Field, Micros, SourceId, limits::LIVE_SKEW_SECONDS_MAX};
-use bongsu_sigma::{Body, CorrelationHit, Correlator, Matched, Playbook, Rule, RuleIdx, RuleSet, Scratch};
+use bongsu_sigma::{Body, CorrelationHit, Correlator, Detection, Matched, Playbook, Rule, RuleIdx, RuleSet, Scratch};
 
 use super::reason::{Facts, fill};
+use crate::costs::{COUNT_EVERY, Tally};
 use crate::directory::Picture;
+use crate::rulebook::Book;
 
 /// Recent detected events whose agency and marks are remembered for correlations.
 const RECENT_MAX: usize = 65_536;
@@ -83,11 +85,16 @@ impl Recent {
 /// Rules at work.
 pub struct Detector {
     set: Arc<RuleSet>,
+    since: Micros,
     scratch: Scratch,
     every: Correlator,
     unforgeable: Correlator,
     proven: Correlator,
     recent: Recent,
+    /// Nanoseconds since any fixed instant.
+    clock: fn() -> u64,
+    tally: Tally,
+    turn: u32,
 }
 
 /// The correlators' states.
@@ -100,29 +107,50 @@ pub struct Snapshot {
 }
 
 impl Detector {
-    /// Rules at work, nothing seen.
+    /// Rules at work, nothing seen. The clock tells nanoseconds, for what rules cost alone.
     #[must_use]
-    pub fn new(set: Arc<RuleSet>) -> Self {
+    pub fn new(book: &Book, clock: fn() -> u64) -> Self {
+        let set = Arc::clone(&book.set);
         Self {
-            scratch: set.scratch(),
+            since: book.since,
+            scratch: book.scratch(),
             every: Correlator::new(Arc::clone(&set)),
             unforgeable: Correlator::new(Arc::clone(&set)),
             proven: Correlator::new(Arc::clone(&set)),
             set,
             recent: Recent::default(),
+            clock,
+            tally: Tally::default(),
+            turn: 0,
         }
     }
 
     /// Change the rules without stopping the stream.
-    pub fn replace(&mut self, set: &Arc<RuleSet>) {
-        if Arc::ptr_eq(&self.set, set) {
+    pub fn replace(&mut self, book: &Book) {
+        if Arc::ptr_eq(&self.set, &book.set) {
             return;
         }
-        self.set = Arc::clone(set);
-        self.scratch = set.scratch();
-        self.every.replace(Arc::clone(set));
-        self.unforgeable.replace(Arc::clone(set));
-        self.proven.replace(Arc::clone(set));
+        self.set = Arc::clone(&book.set);
+        self.since = book.since;
+        self.scratch = book.scratch();
+        self.every.replace(Arc::clone(&book.set));
+        self.unforgeable.replace(Arc::clone(&book.set));
+        self.proven.replace(Arc::clone(&book.set));
+        self.tally = Tally::default();
+    }
+
+    /// What the rules cost since this was asked last, and since when they are in force.
+    pub fn take_tally(&mut self) -> (Micros, Tally) {
+        let mut tally = std::mem::take(&mut self.tally);
+        tally.costs = self.set.take_costs(&mut self.scratch);
+        tally.held = self.every.by_rule().collect();
+        (self.since, tally)
+    }
+
+    /// Was the last event one of those that are timed?
+    #[must_use]
+    pub fn counted(&self) -> bool {
+        self.turn == 0
     }
 
     /// The windows, for a checkpoint.
@@ -153,7 +181,7 @@ impl Detector {
 
     /// One event.
     pub fn event(&mut self, picture: &Picture, event: &Event, out: &mut Vec<Finding>) {
-        let detections = self.set.detect(event, &mut self.scratch);
+        let detections = self.detect(event);
         if detections.is_empty() {
             return;
         }
@@ -171,6 +199,7 @@ impl Detector {
                 let mut finding = finding(picture, rule, event, id, entity, &[], 1.0, &[], event.agency, at, evidence);
                 finding.events = vec![event.id];
                 finding.matched.clone_from(&detection.matched);
+                self.tally.matches.entry(detection.rule).or_default().1 += 1;
                 out.push(finding);
             }
             let feed = |correlator: &mut Correlator, wanted: bool| match wanted {
@@ -183,9 +212,31 @@ impl Detector {
                 let among = |hits: &[CorrelationHit]| hits.iter().any(|h| h.rule == hit.rule && h.group == hit.group);
                 let evidence = LineEvidence { forgeable: !among(&trusted), handshake: among(&proven), ..evidence };
                 let matched = self.set.explain(detection.rule, event);
+                let (matches, findings) = self.tally.matches.entry(hit.rule).or_default();
+                *matches += 1;
+                *findings += u64::from(!hit.base_only);
                 self.correlated(picture, event, &hit, at, evidence, matched, out);
             }
         }
+    }
+
+    /// The plan over one event, timed if it is its turn.
+    fn detect(&mut self, event: &Event) -> Vec<Detection> {
+        self.turn = (self.turn + 1) % COUNT_EVERY;
+        self.tally.events += 1;
+        let began = self.counted().then(|| {
+            self.scratch.count_next(self.clock);
+            (self.clock)()
+        });
+        let detections = self.set.detect(event, &mut self.scratch);
+        if let Some(began) = began {
+            self.tally.counted += 1;
+            self.tally.nanos += (self.clock)().saturating_sub(began);
+        }
+        for detection in &detections {
+            self.tally.matches.entry(detection.rule).or_default().0 += 1;
+        }
+        detections
     }
 
     #[expect(clippy::too_many_arguments, reason = "one place puts a hit together")]

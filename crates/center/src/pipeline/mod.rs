@@ -27,6 +27,8 @@ pub const FINDINGS_QUEUE: usize = 256;
 const PATIENCE_MILLIS: u64 = 200;
 /// How often windows and position are recorded, microseconds.
 const CHECKPOINT_MICROS: i64 = Micros::SECOND;
+/// How often what rules cost is handed over, microseconds.
+const TALLY_MICROS: i64 = Micros::SECOND;
 /// How long to wait when the lake or the disk can't take more, milliseconds.
 const RETRY_MILLIS: u64 = 20;
 /// Most events of the center's own making that wait.
@@ -93,9 +95,9 @@ impl Pipeline {
         let epoch = self.app.epoch;
         let mut prepare = Prepare::new(epoch);
         let mut through = self.detected_through;
-        let (mut recorded, mut recorded_at) = (through, Micros(0));
+        let (mut recorded, mut recorded_at, mut tallied) = (through, Micros(0), Micros(0));
         loop {
-            self.detector.replace(&self.app.rules.now().set);
+            self.detector.replace(&self.app.rules.now());
             self.internal(through);
             match self.tail.next_batch(Duration::from_millis(PATIENCE_MILLIS)) {
                 Ok(Some(batch)) => {
@@ -118,6 +120,11 @@ impl Pipeline {
                 }
             }
             let now = self.app.now();
+            if now.0 - tallied.0 >= TALLY_MICROS {
+                tallied = now;
+                let (since, tally) = self.detector.take_tally();
+                self.app.costs.take(since, tally, now);
+            }
             if through > recorded && now.0 - recorded_at.0 >= CHECKPOINT_MICROS {
                 (recorded, recorded_at) = (through, now);
                 if !self.checkpoint(through) {
@@ -152,12 +159,17 @@ impl Pipeline {
                 }
                 if *sequence > self.detected_through {
                     self.detector.event(&picture, &event, &mut findings);
+                    if self.detector.counted() {
+                        self.app.rules.sample(&event);
+                    }
                     fresh += 1;
                 }
                 peers.push(record.peer.map(|p| p.ip()));
                 events.push(event);
             }
             let Some(last) = events.last() else { continue };
+            // A source of few lines comes in batches of its own: its last line stands for it.
+            self.app.rules.sample(last);
             let (sequence, received) = (last.id.sequence, last.receive_time);
             let found = findings.len() as u64;
             if !findings.is_empty()

@@ -15,11 +15,11 @@ use bongsu_lake::Limits;
 use bongsu_sigma::RuleSet;
 use bongsu_state::{AlertFilter, AlertTab, RoleRow, TimelineRow};
 
-use super::attack::techniques;
 use super::caller::{Ask, At, Body, By, Caller};
 use super::convert::{actor_named, agency, maybe_time, named, reason, role, severity, severity_from, time};
 use super::failure::{Answer, Failure};
 use super::{Shared, Web};
+use crate::attack::techniques;
 
 /// Raw lines shown of an alert.
 const EVENTS_MAX: usize = 50;

@@ -133,9 +133,11 @@ routes! {
     post "/api/agents/tokens" ADMINISTER => agent::create_token;
     patch "/api/agents/{id}" ADMINISTER => agent::change;
     delete "/api/agents/{id}" ADMINISTER => agent::revoke;
+    get "/api/attack" SEE => attack::matrix;
     get "/api/rules" SEE => rule::list;
     get "/api/rules/{id}" SEE => rule::get;
     put "/api/rules/{id}/enabled" ADMINISTER => rule::set_enabled;
+    post "/api/rules/reload" ADMINISTER => rule::reload;
     post "/api/rules/{id}/test" SEE => rule::test;
     get "/api/agencies" SEE => agency::list;
     post "/api/agencies" PEOPLE => agency::create;

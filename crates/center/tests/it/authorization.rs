@@ -72,11 +72,12 @@ fn case(method: &str, path: &str, ids: &Ids) -> Option<(String, Option<Value>, O
         ("post", "/api/agents/tokens") => with(json!({"name": "new", "agency": A.0, "hours": 1}), Nothing),
         ("patch", "/api/agents/{id}") => Some((at(&ids.agent), Some(json!({"enforce": "dry_run"})), Nothing)),
         ("delete", "/api/agents/{id}") => Some((at(&ids.agent), None, Nothing)),
-        ("get", "/api/rules") => plain(Empty),
+        ("get", "/api/attack" | "/api/rules") => plain(Empty),
         ("get", "/api/rules/{id}") => Some((at(&"no-such-rule"), None, Nothing)),
         ("put", "/api/rules/{id}/enabled") => {
             Some((at(&"no-such-rule"), Some(json!({"enabled": false, "reason": "noise"})), NotTheirs))
         }
+        ("post", "/api/rules/reload") => plain(NotTheirs),
         ("post", "/api/rules/{id}/test") => Some((at(&"no-such-rule"), Some(json!({"lines": []})), Nothing)),
         ("get", "/api/agencies") => plain(Empty),
         ("post", "/api/agencies") => {

@@ -169,6 +169,10 @@ async fn furnish(state: &State) -> Ids {
 
 impl City {
     pub async fn new() -> Self {
+        Self::with_rules(Vec::new()).await
+    }
+    /// A city with further rules.
+    pub async fn with_rules(rules: Vec<std::path::PathBuf>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let state = State::open(&dir.path().join(bongsu_center::start::STATE_FILE)).await.unwrap();
         let center = Actor::center();
@@ -199,7 +203,9 @@ impl City {
         let ids = Ids { user, ..furnish(&state).await };
         state.close().await;
         store(dir.path(), (1..=EVENTS).map(|n| event(n, now())).collect());
-        let offline = bongsu_center::start::offline(dir.path()).await.unwrap();
+        let mut config = bongsu_center::config::Config::default_for(dir.path().to_owned(), false);
+        config.rules = rules;
+        let offline = bongsu_center::start::offline_with(config).await.unwrap();
         Self { router: offline.router(), offline, _dir: dir, ids, links }
     }
 

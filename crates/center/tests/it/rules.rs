@@ -1,8 +1,12 @@
 //! The rules that ship: every one loads, does what its cases say, and can be read by the person on duty.
 
+use axum::http::{Method, StatusCode};
 use bongsu_center::rulebook::{run_cases, shipped};
 use bongsu_event::Severity;
 use bongsu_sigma::{Fire, Playbook, Rule, RuleSet};
+use serde_json::json;
+
+use crate::city::City;
 
 /// Fewest rules that raise alerts.
 const ALERTING_MIN: usize = 40;
@@ -50,4 +54,41 @@ fn wants(rule: &Rule) -> Vec<&'static str> {
         ),
     ];
     checks.into_iter().filter(|(fine, _)| !fine).map(|(_, want)| want).collect()
+}
+
+fn marked(word: &str) -> String {
+    format!(
+        "title: Marked\nid: 7d2f0b0e-3d57-4be0-9a0e-5d0f3a1b2c3d\nlogsource: {{ category: any }}\n\
+         detection:\n  word: {{ raw|contains: {word} }}\n  condition: word\n"
+    )
+}
+
+#[tokio::test]
+async fn changed_files_are_in_force_after_a_reload_and_the_log_says_which() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("marked.yml");
+    std::fs::write(&file, marked("before")).unwrap();
+    let city = City::with_rules(vec![folder.path().to_owned()]).await;
+    let admin = city.log_in("admin").await;
+    let matched = async |word: &str| {
+        let at = "/api/rules/7d2f0b0e-3d57-4be0-9a0e-5d0f3a1b2c3d/test";
+        let said = city.say(Some(&admin), Method::POST, at, Some(&json!({"lines": [format!("a {word} b")]}))).await;
+        (said.status == StatusCode::OK).then(|| said.json()["lines"][0]["matched"].as_bool().unwrap())
+    };
+    assert_eq!((matched("before").await, matched("after").await), (Some(true), Some(false)));
+
+    std::fs::write(&file, marked("after")).unwrap();
+    std::fs::write(folder.path().join("broken.yml"), "title: [").unwrap();
+    let said = city.say(Some(&admin), Method::POST, "/api/rules/reload", None).await.json();
+    assert_eq!((said["new"].as_u64(), said["changed"].as_u64(), said["broken"].as_u64()), (Some(0), Some(1), Some(1)));
+    let fates: Vec<_> = said["files"].as_array().unwrap().iter().map(|f| f["fate"].as_str().unwrap()).collect();
+    assert_eq!(fates, ["new", "changed"]);
+    assert_eq!((matched("before").await, matched("after").await), (Some(false), Some(true)));
+    let log = city.say(Some(&admin), Method::GET, "/api/audit?action=rule.reload", None).await.json();
+    assert!(log["rows"][0]["text"].as_str().unwrap().contains("changed 1"), "{log}");
+    assert!(log["rows"][0]["text"].as_str().unwrap().contains("marked.yml"), "{log}");
+
+    std::fs::remove_file(&file).unwrap();
+    city.say(Some(&admin), Method::POST, "/api/rules/reload", None).await;
+    assert_eq!(matched("after").await, None);
 }

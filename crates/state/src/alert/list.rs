@@ -361,6 +361,31 @@ impl State {
         Ok(found)
     }
 
+    /// Newest alerts of a rule, in scope; with `false_since` those closed as false positives since then, newest first.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn alerts_of_rule(
+        &self,
+        scope: &Scope,
+        rule: &str,
+        false_since: Option<Micros>,
+        limit: u32,
+    ) -> Result<Vec<AlertRow>> {
+        let mut query = QueryBuilder::new(SELECT);
+        push_scope(&mut query, "a.agency_id", scope);
+        query.push(" AND a.rule_id = ").push_bind(rule.to_owned());
+        if let Some(since) = false_since {
+            query.push(" AND a.verdict = 'false_positive' AND a.closed_at >= ").push_bind(since.0);
+            query.push(" ORDER BY a.closed_at DESC");
+        } else {
+            query.push(" ORDER BY a.last_at DESC");
+        }
+        query.push(", a.id DESC LIMIT ").push_bind(i64::from(limit.min(ROWS_MAX)));
+        let rows = query.build().fetch_all(&self.readers).await?;
+        Ok(rows.iter().map(read).collect::<std::result::Result<_, _>>()?)
+    }
+
     /// Figures of every rule that has any, in scope.
     ///
     /// # Errors
