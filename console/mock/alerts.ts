@@ -507,9 +507,9 @@ export function linesOf(one: Held): AlertEvent[] {
     ),
     hash_ok: true,
     matched: [
-      { selection: "success", field: "outcome", value: "success" },
-      { selection: "success", field: "user", value: "park.jh" },
-      { selection: "success", field: "src_ip", value: address },
+      { selection: "success", field: "outcome", value: "success", test: "= 'success'" },
+      { selection: "success", field: "user", value: "park.jh", test: "exists" },
+      { selection: "success", field: "src_ip", value: address, test: "" },
     ],
   }));
 }

@@ -1,5 +1,5 @@
 // Every route of the contract, answered by the invented city. State lives as long as the process; `reset` begins again.
-import type { Me, Overview, StreamEvent } from "../src/api/types";
+import type { Me, Overview, RuleException, StreamEvent } from "../src/api/types";
 import { arrive, detail, type Held, held, linesOf, ownerOf, resetAlerts } from "./alerts";
 import { blocks, inTab, kill, makeBlock, policy, preview, resetBlocks, work } from "./blocks";
 import { agencies, ago, ahead, DAY, HOUR, MINUTE, named, users, whole } from "./city";
@@ -8,6 +8,8 @@ import * as search from "./search";
 import {
   askedOf,
   attackMatrix,
+  backtestOf,
+  importOf,
   madeAgents,
   madeAudit,
   madeQuarantine,
@@ -54,6 +56,14 @@ let rules = madeRules();
 let audit = madeAudit();
 let sessions = 3;
 const spent = new Set<string>();
+let backtest = { id: 0, rule: "", days: 7, begun: 0, stopped: false };
+/** A back-test of the mock takes this long, ms. */
+const BACKTEST_MS = 2_500;
+const told = (test: typeof backtest) =>
+  backtestOf(test.id, test.rule, test.days, (Date.now() - test.begun) / BACKTEST_MS, test.stopped);
+let exceptions: RuleException[] = [];
+const ended = new Set<number>();
+const firstException = () => rules[0] && ruleDetail(rules[0]).exceptions[0];
 
 export function reset(): void {
   loggedIn = true;
@@ -64,6 +74,8 @@ export function reset(): void {
   audit = madeAudit();
   sessions = 3;
   spent.clear();
+  exceptions = [];
+  ended.clear();
   weather.delayMs = 0;
   weather.failing.clear();
   resetAlerts();
@@ -469,7 +481,11 @@ const settingsHandlers = [
   }),
   on("get", "/api/rules/{id}", ({ params }) => {
     const found = rules.find((rule) => rule.id === params.id);
-    return found ? ruleDetail(found) : no(404, "not_found", "there is no such rule");
+    if (!found) return no(404, "not_found", "there is no such rule");
+    const detail = ruleDetail(found);
+    const all = [...exceptions.filter((each) => each.rule_id === found.id), ...detail.exceptions];
+    detail.exceptions = all.map((each) => (ended.has(each.id) ? { ...each, ended_at: ago(0) } : each));
+    return detail;
   }),
   on("put", "/api/rules/{id}/enabled", ({ params, body }) => {
     const found = rules.find((rule) => rule.id === params.id);
@@ -478,16 +494,50 @@ const settingsHandlers = [
     tell({ kind: "rules" });
     return found;
   }),
+  on("post", "/api/rules/import", ({ query }) => importOf(query.get("name") ?? "", rules)),
+  on("post", "/api/rules/import/{id}", () => {
+    tell({ kind: "rules" });
+    return { as_of: ago(0), files: [], new: 1, changed: 1, removed: 1, broken: 1 };
+  }),
   on("post", "/api/rules/{id}/test", ({ params, body }) => ({
     lines: body.lines.map((line, i) => ({
       line,
       format: line.includes("sshd") ? "sshd" : null,
       matched: /failed|fail/i.test(line),
       fired: i >= 10,
-      fields: /failed/i.test(line) ? [{ selection: "failed", field: "outcome", value: "failure" }] : [],
+      fields: /failed/i.test(line)
+        ? [{ selection: "failed", field: "outcome", value: "failure", test: "= 'failure'" }]
+        : [],
       asked: rules.filter((rule) => rule.id === params.id).map((rule) => askedOf(rule, line)),
     })),
   })),
+  on("post", "/api/rules/{id}/backtest", ({ params, body }) => {
+    backtest = { id: backtest.id + 1, rule: params.id ?? "", days: body.days, begun: Date.now(), stopped: false };
+    return told(backtest);
+  }),
+  on("get", "/api/backtests/{id}", ({ params }) =>
+    Number(params.id) === backtest.id ? told(backtest) : no(404, "not_found", "there is no such back-test"),
+  ),
+  on("delete", "/api/backtests/{id}", () => {
+    backtest.stopped = true;
+    return told(backtest);
+  }),
+  on("post", "/api/rules/{id}/exceptions", ({ params, body }) => {
+    const rule = rules.find((each) => each.id === params.id);
+    const base = rule ? ruleDetail(rule).exceptions[0] : undefined;
+    if (!base) return no(404, "not_found", "there is no such rule");
+    const made = { ...base, id: 100 + exceptions.length, reason: body.reason, held_back: 0, last_held_at: null };
+    exceptions.unshift(made);
+    tell({ kind: "rules" });
+    return made;
+  }),
+  on("post", "/api/exceptions/{id}/end", ({ params }) => {
+    const known = exceptions.find((each) => each.id === Number(params.id)) ?? firstException();
+    if (!known) return no(404, "not_found", "there is no such exception");
+    ended.add(Number(params.id));
+    tell({ kind: "rules" });
+    return { ...known, ended_at: ago(0) };
+  }),
   on("get", "/api/agencies", () => ({ as_of: ago(0), rows: agencies })),
   on("post", "/api/agencies", ({ body }) => {
     const made = {

@@ -41,7 +41,9 @@ export function on<M extends Method, P extends PathOf<M> & string>(
     const reply = await answer({
       params: params as Record<string, string>,
       query: new URL(request.url).searchParams,
-      body: (text ? JSON.parse(text) : undefined) as Body<P, M>,
+      body: (text && request.headers.get("content-type") !== "application/octet-stream"
+        ? JSON.parse(text)
+        : undefined) as Body<P, M>,
       request,
     });
     if (reply instanceof No) return HttpResponse.json(reply.body, { status: reply.status });

@@ -75,7 +75,7 @@ const middleware: Connect.NextHandleFunction = (request, response, next) => {
     const asked = new Request(url, {
       method,
       body: body || undefined,
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": request.headers["content-type"] ?? "application/json" },
     });
     const answer = await getResponse(handlers, asked);
     response.statusCode = answer?.status ?? 404;

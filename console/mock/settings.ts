@@ -4,6 +4,8 @@ import type {
   AttackCell,
   AttackMatrix,
   AuditEntry,
+  Backtest,
+  ImportPreview,
   Quarantined,
   Rule,
   RuleDetail,
@@ -253,6 +255,34 @@ export function ruleDetail(rule: Rule): RuleDetail {
       entity: `10.20.4.${11 + i}`,
       agency: named(1 + i),
     })),
+    exceptions: [
+      {
+        id: 12,
+        rule_id: rule.id,
+        agency: named(1),
+        text: `title: "Exception: ${rule.title_en}"\nlogsource: {"product":"linux","service":"sshd"}\nfilter: {"rules":["${rule.id}"],"exception":{"src_ip|cidr":["10.20.4.0/24"]},"condition":"not exception"}\n`,
+        reason: "취약점 점검 장비의 주소",
+        actor: { kind: "person", name: "관리자" },
+        created_at: ago(4 * DAY),
+        expires_at: ahead(26 * DAY),
+        ended_at: null,
+        held_back: 1_204,
+        last_held_at: ago(8 * MINUTE),
+      },
+      {
+        id: 7,
+        rule_id: rule.id,
+        agency: named(2),
+        text: `title: "Exception: ${rule.title_en}"\nfilter: {"rules":["${rule.id}"],"exception":{"user":["backup"]},"condition":"not exception"}\n`,
+        reason: "백업 서버의 재시도",
+        actor: { kind: "person", name: "한지우" },
+        created_at: ago(70 * DAY),
+        expires_at: ago(40 * DAY),
+        ended_at: ago(40 * DAY),
+        held_back: 31,
+        last_held_at: ago(41 * DAY),
+      },
+    ],
     versions: [
       {
         at: ago(2 * DAY),
@@ -271,6 +301,76 @@ export function ruleDetail(rule: Rule): RuleDetail {
         text: ruleText(rule, 20),
       },
     ],
+  };
+}
+
+/** What an archive would change. */
+export function importOf(name: string, rules: readonly Rule[]): ImportPreview {
+  const [first, second] = rules;
+  const row = (rule: Rule | undefined, fate: string, texts: boolean) => ({
+    id: `${rule?.id}-${fate}`,
+    title: rule?.title_en ?? "",
+    fate,
+    file: `data/rules/${fate}.yml`,
+    before: texts && rule ? ruleText(rule, 20) : null,
+    after: texts && rule ? ruleText(rule, 10) : null,
+  });
+  return {
+    as_of: ago(0),
+    id: 3,
+    name,
+    files: 3_101,
+    new: 1,
+    changed: 1,
+    removed: 1,
+    rules: [row(first, "changed", true), row(second, "new", false), row(rules[2], "removed", false)],
+    broken: [
+      {
+        file: "data/rules/windows/old.yml:4",
+        reason: "`detection` has no `condition`: say how the selections are joined",
+      },
+    ],
+    refused: [{ file: "../../etc/evil.yml", reason: "its name leads out of the archive" }],
+  };
+}
+
+/** A back-test that has come so far. */
+export function backtestOf(id: number, rule: string, days: number, share: number, stopped: boolean): Backtest {
+  const total = 41_200_000 * days;
+  const done = share >= 1;
+  const seen = done || stopped || share > 0 ? Math.round(total * Math.min(1, share)) : 0;
+  const daily = Array.from({ length: days + 1 }, (_, i) => Math.round((3 + ((i * 7) % 5) * 9) * Math.min(1, share)));
+  const raw = "Mar 12 09:14:31 jump01 sshd[811]: Failed password for root from 203.0.113.201 port 40022 ssh2";
+  return {
+    as_of: ago(0),
+    id,
+    rule_id: rule,
+    from: ago(days * DAY),
+    to: ago(0),
+    state: stopped ? "stopped" : done ? "done" : "running",
+    error: null,
+    scanned: seen,
+    total,
+    crowded_seconds: 0,
+    matches: daily.reduce((sum, each) => sum + each, 0),
+    groups: 9,
+    days: daily.map((count, i) => ({ date: ago((days - i) * DAY).slice(0, 10), count })),
+    entities: [
+      { value: "203.0.113.201", count: 61 },
+      { value: "198.51.100.34", count: 22 },
+      { value: "10.20.4.11", count: 9 },
+    ],
+    samples: [
+      {
+        id: "1-4411",
+        time: ago(5 * HOUR),
+        source: "점프서버",
+        raw,
+        marks: [{ start: 34, end: 49 }],
+        fields: [{ selection: "failed", field: "status", value: "failure", test: "= 'failure'" }],
+      },
+    ],
+    seconds: 4.2,
   };
 }
 

@@ -114,10 +114,44 @@ export const PAGES = [
         "#try-lines",
         "Mar 12 09:14:31 jump01 sshd[811]: Accepted publickey for ops from 10.0.0.5 port 40022 ssh2",
       );
-      await page.click(".panel .more-link .btn");
+      await page.click(".panel .blk:has(#try-lines) .btn");
       await page.waitForSelector(".asked");
       await page.click(".versions .btn");
       await page.locator(".asked").scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: "rules-backtest",
+    at: "/settings/rules?rule=0b5e1f0a-1d0f-4a10-9a51-000000000002",
+    ready: "#backtest-days",
+    prepare: async (page) => {
+      await page.click(".panel .blk:has(#backtest-days) .btn");
+      await page.waitForSelector(".backtest", { timeout: 9_000 });
+      await page.locator(".backtest").scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: "rules-exception",
+    at: "/settings/rules?rule=0b5e1f0a-1d0f-4a10-9a51-000000000002",
+    ready: ".exceptions",
+    prepare: async (page) => {
+      await page.locator(".panel .blk:has(.exceptions) > .more-link .btn").click();
+      await page.waitForSelector(".part");
+      await page.locator(".part").scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: "rules-import",
+    at: "/settings/rules?do=import",
+    ready: "#import-archive",
+    prepare: async (page) => {
+      await page.setInputFiles("#import-archive", {
+        name: "rules.zip",
+        mimeType: "application/zip",
+        buffer: Buffer.from("PK"),
+      });
+      await page.waitForSelector(".panel .exceptions .btn");
+      await page.click(".panel .exceptions .btn");
     },
   },
   { name: "attack", at: "/settings/attack", ready: ".attack .cell" },

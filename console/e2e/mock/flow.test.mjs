@@ -305,7 +305,7 @@ test("an unknown sender is adopted from the quarantine", async () => {
 test("a rule is switched off with a reason, and lines are tried", async () => {
   await open("/settings/rules?rule=0b5e1f0a-1d0f-4a10-9a51-000000000002", ".panel .cases");
   await page.fill("#try-lines", "Failed password for root\nAccepted publickey");
-  await page.click('.panel button:has-text("시험")');
+  await page.click(".panel .blk:has(#try-lines) .btn");
   await page.waitForSelector(".tested li");
   assert.equal((await page.$$(".tested > li")).length, 2);
   const silent = await page.textContent(".tested > li:nth-child(2)");
@@ -324,8 +324,49 @@ test("a rule shows its record, what it costs and what changed in its text", asyn
   for (const wanted of [/마지막 경보/, /오탐 기록/, /취약점 점검 장비/, /늦어서 세지 않음/]) assert.match(said, wanted);
   await page.click(".versions .btn");
   assert.match(await page.textContent(".diff"), /지운 줄 .*gte: 20/s);
-  await page.click(".bar .btn");
+  await page.click('.bar .btn:has-text("파일 다시 읽기")');
   await until("what changed is said", async () => /바뀜 1/.test(await page.textContent(".bar")));
+});
+
+test("a rule is tried on past logs, and an exception is made and ended", async () => {
+  await open("/settings/rules?rule=0b5e1f0a-1d0f-4a10-9a51-000000000002", "#backtest-days");
+  const backtest = page.locator(".panel .blk:has(#backtest-days)");
+  await backtest.locator(".btn").first().click();
+  await page.waitForSelector(".doing .progress");
+  await page.waitForSelector(".backtest", { timeout: 9_000 });
+  assert.match(await backtest.textContent(), /번 맞음 · 대상 9개/);
+  const exceptions = page.locator(".panel .blk:has(.exceptions)");
+  await exceptions.locator("> .more-link .btn").click();
+  await page.click(".part ~ .row .btn");
+  assert.match(await exceptions.textContent(), /항목과 값을 적으세요/);
+  await page.fill('[name="field0"]', "src_ip");
+  await page.fill('[name="values0"]', "10.20.4.11, 10.20.4.12");
+  await page.fill('.exceptions ~ form [name="reason"]', "점검 장비");
+  await page.click(".part ~ .row .btn");
+  await until("it is there", async () => /점검 장비/.test(await page.textContent(".exceptions li")));
+  await page.click(".exceptions li:first-child .row .btn");
+  await page.fill(".exceptions li:first-child form input", "끝난 점검");
+  await page.keyboard.press("Enter");
+  await until("it is over", async () => /끝남/.test(await page.textContent(".exceptions li:first-child")));
+});
+
+test("an archive of rules is looked at before it is applied", async () => {
+  await open("/settings/rules", ".grid tbody tr");
+  await page.click('.bar .btn:has-text("가져오기")');
+  await page.setInputFiles("#import-archive", {
+    name: "rules.zip",
+    mimeType: "application/zip",
+    buffer: Buffer.from("PK"),
+  });
+  await page.waitForSelector(".panel .exceptions .btn");
+  const said = await page.textContent(".panel .pb");
+  for (const wanted of [/새 규칙 1 · 바뀜 1 · 없어짐 1/, /its name leads out/, /has no `condition`/])
+    assert.match(said, wanted);
+  await page.click(".panel .go .btn");
+  assert.match(await page.textContent(".panel .go"), /이유를 적으세요/);
+  await page.fill("#import-reason", "새 판");
+  await page.keyboard.press("Enter");
+  await until("it is applied", async () => /적용했습니다/.test(await page.textContent(".panel .pb")));
 });
 
 test("the ATT&CK matrix leads from a gap to the log source that would close it", async () => {

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "../api/client";
-import type { AlertEvent } from "../api/types";
+import type { AlertEvent, MatchedField } from "../api/types";
 import { Link } from "../app/Link";
 import { clockMs } from "../i18n/format";
 import { useWords } from "../i18n/use";
@@ -51,7 +51,13 @@ export function RawLines({ id }: { id: number }) {
   if (!query.data) return <Skeleton rows={2} />;
   const { events, total } = query.data;
   const shown = all ? events : events.slice(0, FIRST);
-  const held = shown[0]?.matched ?? [];
+  // What held is told by selection: of the newest line that has it.
+  const held = new Map<string, MatchedField[]>();
+  for (const event of shown)
+    for (const field of event.matched) {
+      const known = held.get(field.selection) ?? [];
+      if (!known.some((each) => each.field === field.field)) held.set(field.selection, [...known, field]);
+    }
   const whole = events.length > 0 && events.every((event) => event.hash_ok === true);
   return (
     <Part
@@ -63,15 +69,21 @@ export function RawLines({ id }: { id: number }) {
           <Line key={event.id} event={event} />
         ))}
       </div>
-      {held.length > 0 ? (
-        <div className="held">
-          {held.map((field) => (
-            <span key={`${field.selection}-${field.field}`}>
-              <span className="mono t3">{field.field}</span>
-              <Value field={field.field} value={field.value} mono />
-            </span>
+      {held.size > 0 ? (
+        <dl className="held">
+          {[...held].map(([selection, fields]) => (
+            <div key={selection}>
+              <dt className="mono">{selection}</dt>
+              {fields.map((field) => (
+                <dd key={field.field}>
+                  <span className="mono t3">{field.field}</span>
+                  {field.test ? <span className="mono t2">{field.test}</span> : null}
+                  <Value field={field.field} value={field.value} mono />
+                </dd>
+              ))}
+            </div>
           ))}
-        </div>
+        </dl>
       ) : null}
       {!all && events.length > FIRST ? (
         <p className="more">

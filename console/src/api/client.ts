@@ -56,7 +56,8 @@ async function refusal(response: Response): Promise<Refused> {
 
 async function send(method: Method, path: string, input: Input<object, object, unknown> = {}): Promise<unknown> {
   const headers: Record<string, string> = { accept: "application/json" };
-  if (input.body !== undefined) headers["content-type"] = "application/json";
+  const file = input.body instanceof Blob ? input.body : null;
+  if (input.body !== undefined) headers["content-type"] = file ? "application/octet-stream" : "application/json";
   if (method !== "get" && csrf) headers["x-bongsu-csrf"] = csrf;
   const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
   let response: Response;
@@ -64,7 +65,7 @@ async function send(method: Method, path: string, input: Input<object, object, u
     response = await fetch(url(path, input.path, input.query), {
       method: method.toUpperCase(),
       headers,
-      body: input.body === undefined ? undefined : JSON.stringify(input.body),
+      body: file ?? (input.body === undefined ? undefined : JSON.stringify(input.body)),
       signal: input.signal ? AbortSignal.any([input.signal, timeout]) : timeout,
       credentials: "same-origin",
     });
@@ -75,6 +76,10 @@ async function send(method: Method, path: string, input: Input<object, object, u
   if (!response.ok) throw await refusal(response);
   return response.status === 204 ? undefined : response.json();
 }
+
+/** Send a file as it is. */
+export const upload = (path: string, query: object, body: Blob): Promise<unknown> =>
+  send("post", path, { query, body });
 
 type Call<M extends Method> = <P extends PathOf<M>>(
   path: P,

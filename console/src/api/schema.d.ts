@@ -278,6 +278,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backtests/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How it stands; told to who started it alone. */
+        get: operations["get_backtest"];
+        put?: never;
+        post?: never;
+        /** Stop it. */
+        delete: operations["stop_backtest"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/block-policy": {
         parameters: {
             query?: never;
@@ -399,6 +417,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/exceptions/{id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End one before its time. */
+        post: operations["end_exception"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/kill-switch": {
         parameters: {
             query?: never;
@@ -502,6 +537,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rules/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What would change; nothing does yet. */
+        post: operations["preview_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/import/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Do it. */
+        post: operations["apply_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/rules/reload": {
         parameters: {
             query?: never;
@@ -536,6 +605,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/rules/{id}/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Start one. */
+        post: operations["start_backtest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/rules/{id}/enabled": {
         parameters: {
             query?: never;
@@ -547,6 +633,23 @@ export interface paths {
         /** On or off. */
         put: operations["set_rule_enabled"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rules/{id}/exceptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make one. */
+        post: operations["create_exception"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1172,6 +1275,11 @@ export interface components {
          * @enum {string}
          */
         AlertState: "open" | "acknowledged" | "closed";
+        /** @description Apply an import. */
+        ApplyImport: {
+            /** @description Why; needed. */
+            reason: string;
+        };
         /** @description Give a role. */
         AssignRole: {
             /**
@@ -1343,6 +1451,102 @@ export interface components {
              */
             total: number;
         };
+        /** @description A back-test and what it found so far. */
+        Backtest: {
+            /** @description True as of. */
+            as_of: string;
+            /**
+             * Format: int64
+             * @description Seconds of which not every event could be read, because there were too many.
+             */
+            crowded_seconds: number;
+            /** @description By day, oldest first, every day of the span. */
+            days: components["schemas"]["BacktestDay"][];
+            /** @description Entities with most matches, at most ten. */
+            entities: components["schemas"]["BacktestEntity"][];
+            /** @description Why it failed. */
+            error?: string | null;
+            /** @description From. */
+            from: string;
+            /**
+             * Format: int64
+             * @description Different entities among them: about so many alerts.
+             */
+            groups: number;
+            /**
+             * Format: int64
+             * @description Its number.
+             */
+            id: number;
+            /**
+             * Format: int64
+             * @description Matches; of a correlation its hits.
+             */
+            matches: number;
+            /** @description Rule id. */
+            rule_id: string;
+            /** @description First lines that matched, at most twenty. */
+            samples: components["schemas"]["BacktestSample"][];
+            /**
+             * Format: int64
+             * @description Events read.
+             */
+            scanned: number;
+            /**
+             * Format: double
+             * @description Seconds it took so far.
+             */
+            seconds: number;
+            /** @description Where it stands. */
+            state: components["schemas"]["BacktestState"];
+            /** @description To. */
+            to: string;
+            /**
+             * Format: int64
+             * @description Events there are in scope.
+             */
+            total: number;
+        };
+        /** @description A day. */
+        BacktestDay: {
+            /**
+             * Format: int64
+             * @description Matches.
+             */
+            count: number;
+            /** @description As `2026-03-12`, Korea. */
+            date: string;
+        };
+        /** @description An entity. */
+        BacktestEntity: {
+            /**
+             * Format: int64
+             * @description Matches.
+             */
+            count: number;
+            /** @description Its value. */
+            value: string;
+        };
+        /** @description A line that matched. */
+        BacktestSample: {
+            /** @description What held. */
+            fields: components["schemas"]["MatchedField"][];
+            /** @description Event id. */
+            id: string;
+            /** @description Where the values stand that held. */
+            marks: components["schemas"]["Mark"][];
+            /** @description The line. */
+            raw: string;
+            /** @description What sent it. */
+            source: string;
+            /** @description Its time. */
+            time: string;
+        };
+        /**
+         * @description Where a back-test stands.
+         * @enum {string}
+         */
+        BacktestState: "running" | "done" | "stopped" | "failed";
         /** @description A block. */
         Block: {
             /** @description Whose. */
@@ -1669,6 +1873,23 @@ export interface components {
             /** @description Role in words. */
             role: components["schemas"]["Role"];
         };
+        /** @description Make an exception. */
+        CreateException: {
+            /**
+             * Format: int32
+             * @description Whose events.
+             */
+            agency: number;
+            /**
+             * Format: int32
+             * @description Days it holds, 1 to 366.
+             */
+            days: number;
+            /** @description Conditions, 1 to 8. */
+            parts: components["schemas"]["ExceptionPart"][];
+            /** @description Why; needed. */
+            reason: string;
+        };
         /**
          * @description What decide would say.
          * @enum {string}
@@ -1679,6 +1900,11 @@ export interface components {
          * @enum {string}
          */
         Effect: "effective" | "inserted_not_effective" | "unknown";
+        /** @description End an exception. */
+        EndException: {
+            /** @description Why; needed. */
+            reason: string;
+        };
         /** @description The thing an alert is about. */
         Entity: {
             /** @description `src_ip`, `user`, `host`, `source` … */
@@ -1748,6 +1974,20 @@ export interface components {
             /** @description Event time. */
             time: string;
         };
+        /** @description One condition; all conditions of an exception must hold. */
+        ExceptionPart: {
+            /** @description Field, as rules name it. */
+            field: string;
+            /** @description How its value is compared. */
+            test: components["schemas"]["ExceptionTest"];
+            /** @description Any of these. */
+            values: string[];
+        };
+        /**
+         * @description How a value is compared.
+         * @enum {string}
+         */
+        ExceptionTest: "is" | "contains" | "starts_with" | "ends_with" | "cidr";
         /** @description Top values of one field. */
         Facet: {
             /**
@@ -1839,6 +2079,59 @@ export interface components {
             /** @description End of the last. */
             to: string;
         };
+        /** @description What an import would change. Imported files are a whole: what an earlier import brought and this one lacks goes. */
+        ImportPreview: {
+            /** @description True as of. */
+            as_of: string;
+            /** @description Documents that can't be loaded, with the reason, at most 200. */
+            broken: components["schemas"]["BrokenRule"][];
+            /**
+             * Format: int32
+             * @description Rules whose text would change.
+             */
+            changed: number;
+            /**
+             * Format: int32
+             * @description Rule files in it.
+             */
+            files: number;
+            /**
+             * Format: int64
+             * @description To apply it.
+             */
+            id: number;
+            /** @description Name of the archive. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Rules that would be new.
+             */
+            new: number;
+            /** @description Files left out, with the reason, at most 200. */
+            refused: components["schemas"]["BrokenRule"][];
+            /**
+             * Format: int32
+             * @description Rules that would go.
+             */
+            removed: number;
+            /** @description Those rules, at most 500. */
+            rules: components["schemas"]["ImportedRule"][];
+        };
+        /** @description A rule that an import would change. */
+        ImportedRule: {
+            /** @description Text that would be in force, of a changed rule. */
+            after?: string | null;
+            /** @description Text in force, of a changed rule. */
+            before?: string | null;
+            /** @description `new`, `changed` or `removed`. */
+            fate: string;
+            /** @description File. */
+            file: string;
+            /** @description Rule id. */
+            id: string;
+            /** @description English title. */
+            title: string;
+        };
         /** @description The kill switch: on = no new blocks, automatic ones withdrawn. */
         KillSwitch: {
             /** @description Automatic blocking by playbooks is on (policy)? */
@@ -1917,6 +2210,8 @@ export interface components {
             field: string;
             /** @description Name of the selection in the rule. */
             selection: string;
+            /** @description What the rule asked of it, as `contains 'whoami'`; empty where it was not kept. */
+            test?: string;
             /** @description Value. */
             value: string;
         };
@@ -2390,6 +2685,8 @@ export interface components {
             description: string;
             /** @description Description, English. */
             description_en: string;
+            /** @description Exceptions in scope, newest first, ended ones too. */
+            exceptions: components["schemas"]["RuleException"][];
             /** @description Its alerts closed as false positives in the last 30 days, in scope, newest first; at most 20. */
             false_positives: components["schemas"]["FalsePositive"][];
             /** @description Who switched it and why, newest first. */
@@ -2404,6 +2701,37 @@ export interface components {
             text: string;
             /** @description Texts that were in force, newest first. */
             versions: components["schemas"]["RuleVersion"][];
+        };
+        /** @description An exception. */
+        RuleException: {
+            /** @description Who made it. */
+            actor: components["schemas"]["Actor"];
+            /** @description Whose events; those of agencies below too. */
+            agency: components["schemas"]["Named"];
+            /** @description When it was made. */
+            created_at: string;
+            /** @description When it ended. */
+            ended_at?: string | null;
+            /** @description When it ends by itself. */
+            expires_at: string;
+            /**
+             * Format: int64
+             * @description Matches it held back.
+             */
+            held_back: number;
+            /**
+             * Format: int64
+             * @description Number.
+             */
+            id: number;
+            /** @description The last of them. */
+            last_held_at?: string | null;
+            /** @description Why. */
+            reason: string;
+            /** @description Rule id. */
+            rule_id: string;
+            /** @description The Sigma filter. */
+            text: string;
         };
         /** @description A text of the rule that came into force. */
         RuleVersion: {
@@ -2701,6 +3029,14 @@ export interface components {
              * @description UDP datagrams the kernel dropped since start.
              */
             udp_dropped: number;
+        };
+        /** @description Ask for one. */
+        StartBacktest: {
+            /**
+             * Format: int32
+             * @description Days back, 1 to 31.
+             */
+            days: number;
         };
         /** @description One message of the live stream (`text/event-stream`, JSON in `data`). Says what changed; the client asks again. */
         StreamEvent: {
@@ -3534,6 +3870,66 @@ export interface operations {
             };
         };
     };
+    get_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backtest"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    stop_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its number. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backtest"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     block_policy: {
         parameters: {
             query?: never;
@@ -3878,6 +4274,48 @@ export interface operations {
             };
         };
     };
+    end_exception: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndException"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleException"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     kill_switch: {
         parameters: {
             query?: never;
@@ -4084,6 +4522,90 @@ export interface operations {
             };
         };
     };
+    preview_import: {
+        parameters: {
+            query: {
+                /** @description As `rules.zip`, `rules.tar.gz`, `rule.yml`. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportPreview"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    apply_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApplyImport"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reloaded"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     reload_rules: {
         parameters: {
             query?: never;
@@ -4141,6 +4663,48 @@ export interface operations {
             };
         };
     };
+    start_backtest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Rule id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartBacktest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Backtest"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     set_rule_enabled: {
         parameters: {
             query?: never;
@@ -4163,6 +4727,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rule"];
+                };
+            };
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_exception: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Rule id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateException"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleException"];
                 };
             };
             403: {

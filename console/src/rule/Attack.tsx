@@ -206,11 +206,6 @@ export default function Attack() {
       query={query}
       failed={t("attack.failed")}
       asOf={matrix?.as_of}
-      counted={t("attack.counted", {
-        of: count(all.length),
-        n: count(all.filter((each) => each.covered > 0).length),
-        waiting: count(all.filter((each) => word(each) === "waiting").length),
-      })}
       tabs={
         <nav className="seg" aria-label={t("attack.show")}>
           {(["matrix", "sources"] as const).map((each) => (
@@ -226,7 +221,15 @@ export default function Attack() {
       }
       below={
         matrix ? (
-          <p className="s13 t2">{t("attack.note", { days: count(matrix.days), version: matrix.version })}</p>
+          <p className="s13 t2">
+            {t("attack.counted", {
+              of: count(all.length),
+              n: count(all.filter((each) => each.covered > 0).length),
+              waiting: count(all.filter((each) => word(each) === "waiting").length),
+            })}
+            {". "}
+            {t("attack.note", { days: count(matrix.days), version: matrix.version })}
+          </p>
         ) : undefined
       }
       panel={cell && tab === "matrix" ? <Technique cell={cell} onClose={() => setParams({ technique: null })} /> : null}

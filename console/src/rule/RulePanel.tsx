@@ -12,6 +12,8 @@ import { Raw } from "../ui/Raw";
 import { Severity } from "../ui/Severity";
 import { Failed, Skeleton } from "../ui/States";
 import { Timeline } from "../ui/Timeline";
+import { Backtest } from "./Backtest";
+import { Exceptions } from "./Exceptions";
 import { Alerts, Cost, FalsePositives, Notices } from "./Record";
 import { Tester } from "./Tester";
 import { Versions } from "./Versions";
@@ -165,9 +167,11 @@ export function RulePanel({ id, onClose }: { id: string; onClose: () => void }) 
       ) : null}
       <Alerts detail={detail} />
       <FalsePositives detail={detail} />
+      <Exceptions detail={detail} />
       <Cost cost={rule.cost} />
       <Cases detail={detail} />
       <Tester id={rule.id} />
+      {can.work_alerts ? <Backtest id={rule.id} /> : null}
       <details className="blk">
         <summary className="sm t2">{t("alert.rule_text")}</summary>
         <pre className="log yaml" role="region" tabIndex={0} aria-label={t("alert.rule_text")}>

@@ -12,6 +12,7 @@ import { Severity } from "../ui/Severity";
 import { Sheet } from "../ui/Sheet";
 import { Say, Told } from "../ui/States";
 import { Time } from "../ui/Time";
+import { Import } from "./Import";
 import { Notices } from "./Record";
 import { RulePanel } from "./RulePanel";
 import "./rule.css";
@@ -169,7 +170,12 @@ export default function Rules() {
   const broken = query.data?.broken ?? [];
   const told = rows.filter((rule) => rule.cost?.too_dear || rule.cost?.too_often);
   const on = query.data?.rows.filter((rule) => rule.enabled).length ?? 0;
-  const panel = opened ? <RulePanel key={opened} id={opened} onClose={() => setParams({ rule: null })} /> : null;
+  const importing = can.administer && params.get("do") === "import";
+  const panel = importing ? (
+    <Import onClose={() => setParams({ do: null })} />
+  ) : opened ? (
+    <RulePanel key={opened} id={opened} onClose={() => setParams({ rule: null })} />
+  ) : null;
   return (
     <Sheet
       title={t("settings.rules")}
@@ -178,7 +184,16 @@ export default function Rules() {
       asOf={query.data?.as_of}
       counted={t("rule.counted", { n: count(query.data?.rows.length ?? 0), on: count(on) })}
       panel={panel}
-      actions={can.administer ? <Reload /> : null}
+      actions={
+        can.administer ? (
+          <>
+            <button type="button" className="btn" onClick={() => setParams({ rule: null, do: "import" })}>
+              {t("import.open")}
+            </button>
+            <Reload />
+          </>
+        ) : null
+      }
       below={
         <>
           <input
@@ -235,7 +250,7 @@ export default function Rules() {
           rows={rows}
           id={(rule) => rule.id}
           opened={opened}
-          onOpen={(rule) => setParams({ rule: rule.id })}
+          onOpen={(rule) => setParams({ rule: rule.id, do: null })}
         />
       )}
     </Sheet>

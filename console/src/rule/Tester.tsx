@@ -118,11 +118,13 @@ export function Tester({ id }: { id: string }) {
       </div>
       {test.error ? <Failed what={t("rule.try_failed")} error={test.error} /> : null}
       {test.data ? (
-        <ul className="tested" role="status">
-          {test.data.lines.map((line, i) => (
-            <Line key={i} line={line} />
-          ))}
-        </ul>
+        <div role="status">
+          <ul className="tested">
+            {test.data.lines.map((line, i) => (
+              <Line key={i} line={line} />
+            ))}
+          </ul>
+        </div>
       ) : null}
     </Part>
   );

@@ -260,6 +260,9 @@ pub struct MatchedField {
     pub field: String,
     /// Value.
     pub value: String,
+    /// What the rule asked of it, as `contains 'whoami'`; empty where it was not kept.
+    #[serde(default)]
+    pub test: String,
 }
 
 /// Raw lines of an alert.

@@ -9,8 +9,11 @@ pub mod agent;
 pub mod alert;
 pub mod attack;
 pub mod audit;
+pub mod backtest;
 pub mod block;
 pub mod error;
+pub mod exception;
+pub mod import;
 pub mod overview;
 pub mod rule;
 pub mod search;
@@ -130,6 +133,13 @@ pub struct Named {
         rule::set_enabled,
         rule::reload,
         rule::test,
+        backtest::start,
+        backtest::get,
+        backtest::stop,
+        exception::create,
+        exception::end,
+        import::preview,
+        import::apply,
         agency::list,
         agency::create,
         agency::change,

@@ -185,6 +185,8 @@ pub struct RuleDetail {
     pub false_positives: Vec<FalsePositive>,
     /// Texts that were in force, newest first.
     pub versions: Vec<RuleVersion>,
+    /// Exceptions in scope, newest first, ended ones too.
+    pub exceptions: Vec<crate::exception::RuleException>,
 }
 
 /// An alert of the rule.

@@ -41,6 +41,12 @@ pub struct App {
     pub rules: Rulebook,
     /// What rules cost.
     pub costs: crate::costs::Costs,
+    /// Rules tried over old events.
+    pub backtests: crate::backtest::Backtests,
+    /// Imports of rules that wait to be applied.
+    pub imports: crate::import::Imports,
+    /// Exceptions from rules.
+    pub exceptions: crate::exceptions::Exceptions,
     /// Which log sources are seen.
     pub coverage: crate::coverage::Coverage,
     /// What is happening now.

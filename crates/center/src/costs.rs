@@ -45,6 +45,8 @@ pub struct Tally {
     pub matches: HashMap<RuleIdx, (u64, u64)>,
     /// Windows of each correlation rule.
     pub held: Vec<(RuleIdx, Held)>,
+    /// Matches that each exception held back.
+    pub held_back: HashMap<i64, u64>,
 }
 
 /// What a rule may cost before it is told of.
@@ -176,9 +178,13 @@ impl Costs {
             shared: 1.0 - share(own, inner.nanos),
         }
     }
-    /// Tell of rules over a limit, and that it is over.
-    pub fn judge(&self, set: &RuleSet, limits: CostLimits, troubles: &Troubles, now: Micros) {
+    /// Tell of rules over a limit, and that it is over. `since` is when the set came into force: of another one nothing is
+    /// known yet.
+    pub fn judge(&self, since: Micros, set: &RuleSet, limits: CostLimits, troubles: &Troubles, now: Micros) {
         let mut inner = self.0.lock();
+        if inner.since != since {
+            return;
+        }
         inner.turn(now);
         let dear = inner.over(|e| e.core_percent() > f64::from(limits.core_percent));
         let often = inner.over(|e| e.per_minute() > u64::from(limits.findings_minute));
@@ -188,26 +194,15 @@ impl Costs {
             let more = rules.len().saturating_sub(NAMED_MAX);
             if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
         };
-        match dear.is_empty() {
-            true => troubles.clear("rules_dear"),
-            false => {
-                let limit = limits.core_percent;
-                let text =
-                    format!("rules that use more than {limit} % of a core: {}; see the list of rules", named(&dear));
-                troubles.raise("rules_dear", text, now);
-            }
-        }
-        match often.is_empty() {
-            true => troubles.clear("rules_often"),
-            false => {
-                let limit = limits.findings_minute;
-                let text = format!(
-                    "rules that fire more than {limit} times a minute: {}; narrow them or add an exception",
-                    named(&often)
-                );
-                troubles.raise("rules_often", text, now);
-            }
-        }
+        let (percent, often_max) = (limits.core_percent, limits.findings_minute);
+        let dear_text =
+            || format!("rules that use more than {percent} % of a core: {}; see the list of rules", named(&dear));
+        let often_text = || {
+            let names = named(&often);
+            format!("rules that fire more than {often_max} times a minute: {names}; narrow them or add an exception")
+        };
+        tell(troubles, "rules_dear", (!dear.is_empty()).then(dear_text), now);
+        tell(troubles, "rules_often", (!often.is_empty()).then(often_text), now);
         (inner.dear, inner.often) = (dear, often);
     }
 }
@@ -258,6 +253,13 @@ impl Entry {
     }
 }
 
+fn tell(troubles: &Troubles, code: &str, text: Option<String>, now: Micros) {
+    match text {
+        Some(text) => troubles.raise(code, text, now),
+        None => troubles.clear(code),
+    }
+}
+
 fn share(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { (part as f64 / whole as f64).clamp(0.0, 1.0) }
 }
@@ -278,6 +280,7 @@ mod tests {
             costs: vec![(RULE, cost)],
             matches: [(RULE, (findings, findings))].into(),
             held: Vec::new(),
+            held_back: HashMap::new(),
         }
     }
 
@@ -289,7 +292,7 @@ mod tests {
         let limits = CostLimits { core_percent: 5, findings_minute: 100 };
         let at = |minute: i64| Micros(minute * 60 * Micros::SECOND + 1);
         costs.take(at(0), tally(101, 1_000), at(1));
-        costs.judge(&set, limits, &troubles, at(1));
+        costs.judge(at(0), &set, limits, &troubles, at(1));
         let codes = || troubles.list().into_iter().map(|t| t.code).collect::<Vec<_>>();
         assert_eq!(codes(), ["rules_often"]);
         let figures = costs.of(at(0), RULE).unwrap();
@@ -297,13 +300,13 @@ mod tests {
         assert_eq!((figures.matches, figures.evaluated, figures.atoms), (101, 61, 122));
         assert!((figures.share - 0.5).abs() < 1e-9);
         // The last full minute still counts, the one after does not.
-        costs.judge(&set, limits, &troubles, at(2));
+        costs.judge(at(0), &set, limits, &troubles, at(2));
         assert_eq!(codes(), ["rules_often"]);
-        costs.judge(&set, limits, &troubles, at(3));
+        costs.judge(at(0), &set, limits, &troubles, at(3));
         assert!(codes().is_empty());
         // 61 × 0.06 s of a minute is 6.1 % of a core.
         costs.take(at(0), tally(1, 60_000_000), at(4));
-        costs.judge(&set, limits, &troubles, at(4));
+        costs.judge(at(0), &set, limits, &troubles, at(4));
         assert_eq!(codes(), ["rules_dear"]);
         assert!(troubles.list()[0].message.contains("loud"));
     }

@@ -29,6 +29,8 @@ const FORGET_SLICES_MAX: usize = 100;
 const AUDIT_HEAD_SECONDS: u64 = 1;
 /// Seconds between two looks at which log sources come in.
 const COVERAGE_SECONDS: u64 = 10;
+/// Seconds between two looks for exceptions that are over.
+const SETTLE_SECONDS: u64 = 10;
 /// Seconds between two looks for rules that cost too much or fire too often.
 const JUDGE_SECONDS: u64 = 5;
 
@@ -42,6 +44,7 @@ pub fn spawn(app: &Arc<App>) -> Vec<JoinHandle<()>> {
         every(app, AUDIT_HEAD_SECONDS, |app, _| async move { keep_audit_head(&app).await }),
         every(app, FORGET_SECONDS, |app, _| async move { forget(&app).await }),
         every(app, COVERAGE_SECONDS, |app, _| async move { crate::coverage::look(&app).await }),
+        every(app, SETTLE_SECONDS, |app, _| async move { crate::exceptions::settle(&app).await }),
         every(app, JUDGE_SECONDS, |app, _| async move { judge_rules(&app) }),
         tokio::spawn(note_rules(Arc::clone(app))),
     ]
@@ -74,7 +77,8 @@ fn judge_rules(app: &App) {
         core_percent: app.config.rule_core_percent_max,
         findings_minute: app.config.rule_findings_minute_max,
     };
-    app.costs.judge(&app.rules.now().set, limits, &app.troubles, app.now());
+    let book = app.rules.now();
+    app.costs.judge(book.since, &book.set, limits, &app.troubles, app.now());
 }
 
 /// What changed in the rules while the center was away.

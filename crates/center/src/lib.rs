@@ -6,15 +6,19 @@
 
 pub mod agents;
 pub mod app;
+pub mod archive;
 pub mod attack;
 pub mod audit_head;
 pub mod auth;
 pub mod authority;
+pub mod backtest;
 pub mod blocks;
 pub mod config;
 pub mod costs;
 pub mod coverage;
 pub mod directory;
+pub mod exceptions;
+pub mod import;
 pub mod jobs;
 pub mod live;
 pub mod pipeline;

@@ -9,19 +9,19 @@ mod reload;
 mod sample;
 pub mod watch;
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bongsu_event::{Event, Micros};
-use bongsu_sigma::{LoadError, LoadOptions, RuleSet, RuleSource, Scratch};
+use bongsu_sigma::{LoadError, LoadOptions, ReadFile, RuleSet, RuleSource, Scratch};
 use parking_lot::Mutex;
 use rust_embed::RustEmbed;
 
 use self::files::Files;
 pub use self::files::{Fate, read_path};
-pub use self::reload::{Changed, RuleFate};
+pub use self::reload::{Changed, RuleFate, compare};
 use self::sample::Samples;
 
 #[derive(RustEmbed)]
@@ -47,6 +47,19 @@ pub struct Book {
 }
 
 impl Book {
+    /// A book of this set alone.
+    #[must_use]
+    pub fn of(set: RuleSet) -> Self {
+        let set = Arc::new(set);
+        Self {
+            set,
+            errors: Vec::new(),
+            disabled: BTreeSet::new(),
+            folders: Vec::new(),
+            since: Micros(0),
+            warm: Mutex::default(),
+        }
+    }
     /// Memory that has met the set; the first who asks has it.
     #[must_use]
     pub fn scratch(&self) -> Scratch {
@@ -93,6 +106,26 @@ impl Rulebook {
     /// Events kept since this was asked last.
     pub fn take_fresh(&self) -> Vec<Event> {
         self.samples.take_fresh()
+    }
+    /// The rules as they stand, with these switched on. Takes long, as a load does.
+    #[must_use]
+    pub fn with_on(&self, on: &[String]) -> RuleSet {
+        let mut disabled = self.now().disabled.clone();
+        disabled.retain(|id| !on.contains(id));
+        let options = LoadOptions { disabled, ..LoadOptions::default() };
+        let files = self.files.lock().all();
+        RuleSet::assemble(files.iter().map(|f| &**f), &options).0
+    }
+    /// What the rules would be with these files, and no others, below a folder. Takes long, as a load does.
+    #[must_use]
+    pub fn planned(&self, folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> (RuleSet, Vec<LoadError>) {
+        let options = LoadOptions { disabled: self.now().disabled.clone(), ..LoadOptions::default() };
+        let mut all = self.files.lock().outside(folder);
+        all.extend(files.iter().map(|(name, bytes)| {
+            let name = folder.join(name).display().to_string();
+            Arc::new(ReadFile::read(&RuleSource { name, text: String::from_utf8_lossy(bytes).into_owned() }, &options))
+        }));
+        RuleSet::assemble(all.iter().map(|f| &**f), &options)
     }
     /// Look at the files; a new book if anything differs from the one in force, and which files do. Takes long: not for
     /// a thread that others wait for.

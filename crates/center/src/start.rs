@@ -178,7 +178,9 @@ async fn open(config: Config) -> Result<(Arc<App>, Opened)> {
             note_watermark(&mut watermarks, position);
         }
     }
-    let rules = Rulebook::open(&config.rules, disabled_rules(&state).await?, now);
+    let mut rule_paths = config.rules.clone();
+    rule_paths.push(crate::import::folder(&data));
+    let rules = Rulebook::open(&rule_paths, disabled_rules(&state).await?, now);
     let mut detector = Detector::new(&rules.now(), costs::nanos);
     if let Ok(snapshot) = serde_json::from_slice(&checkpoint.windows) {
         detector.restore(&snapshot);
@@ -196,6 +198,9 @@ async fn open(config: Config) -> Result<(Arc<App>, Opened)> {
         directory,
         rules,
         costs: Costs::default(),
+        backtests: crate::backtest::Backtests::default(),
+        exceptions: crate::exceptions::Exceptions::default(),
+        imports: crate::import::Imports::default(),
         coverage: crate::coverage::Coverage::default(),
         live,
         stream: Stream::default(),
@@ -215,6 +220,7 @@ async fn open(config: Config) -> Result<(Arc<App>, Opened)> {
         stop,
         config,
     });
+    app.refresh_exceptions().await?;
     for broken in &app.rules.now().errors {
         tracing::warn!("a rule was left out: {broken}");
     }
@@ -240,6 +246,9 @@ fn prepare_folder(data: &Path, demo: bool) -> Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data).with_context(|| {
         format!("cannot make the data folder {}; make it yourself or name another with --data", data.display())
     })?;
+    // The folder of imported rules stands before anything looks for it.
+    std::fs::create_dir_all(crate::import::folder(data))
+        .with_context(|| format!("cannot make {}", crate::import::folder(data).display()))?;
     let probe = data.join(".writable");
     std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe)).with_context(|| {
         format!("cannot write in the data folder {}; give its owner the right to write, or free space", data.display())

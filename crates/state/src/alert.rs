@@ -99,6 +99,9 @@ pub struct MatchedValue {
     pub field: String,
     /// Value.
     pub value: String,
+    /// What the rule asked of it, as `contains 'whoami'`; empty in detections of before.
+    #[serde(default)]
+    pub test: String,
 }
 
 /// One match of one rule.

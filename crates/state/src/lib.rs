@@ -14,6 +14,7 @@ mod alert;
 mod audit;
 mod block;
 mod error;
+mod exception;
 mod logsource;
 mod overview;
 mod point;
@@ -51,6 +52,7 @@ pub use block::{
 };
 pub use bongsu_event::Scope;
 pub use error::{Result, StateError};
+pub use exception::{EXCEPTION_DAYS_MAX, ExceptionRow, NewException};
 pub use logsource::LogsourceSeen;
 pub use overview::Counts;
 pub use point::PointRow;

@@ -202,6 +202,7 @@ fn detection(finding: &Finding, block: Option<bongsu_domain::BlockRequest>) -> N
                 selection: m.selection.to_string(),
                 field: m.field.to_string(),
                 value: m.value.clone(),
+                test: m.test.clone(),
             })
             .collect(),
         reason: finding.reason_ko.clone(),

@@ -16,6 +16,7 @@ use bongsu_sigma::{Body, CorrelationHit, Correlator, Detection, Matched, Playboo
 use super::reason::{Facts, fill};
 use crate::costs::{COUNT_EVERY, Tally};
 use crate::directory::Picture;
+use crate::exceptions::InForce;
 use crate::rulebook::Book;
 
 /// Recent detected events whose agency and marks are remembered for correlations.
@@ -95,6 +96,7 @@ pub struct Detector {
     clock: fn() -> u64,
     tally: Tally,
     turn: u32,
+    exceptions: Arc<InForce>,
 }
 
 /// The correlators' states.
@@ -122,6 +124,7 @@ impl Detector {
             clock,
             tally: Tally::default(),
             turn: 0,
+            exceptions: Arc::default(),
         }
     }
 
@@ -137,6 +140,11 @@ impl Detector {
         self.unforgeable.replace(Arc::clone(&book.set));
         self.proven.replace(Arc::clone(&book.set));
         self.tally = Tally::default();
+    }
+
+    /// Exceptions to follow from now on.
+    pub fn except(&mut self, exceptions: Arc<InForce>) {
+        self.exceptions = exceptions;
     }
 
     /// What the rules cost since this was asked last, and since when they are in force.
@@ -191,6 +199,9 @@ impl Detector {
         let handshake = event.evidence == Evidence::Handshake;
         let evidence = LineEvidence::of(event, Field::SrcIp, Live::Live);
         for detection in detections {
+            if self.held_back(detection.rule, event) {
+                continue;
+            }
             if !detection.base_only
                 && let Some(rule) = self.set.rule(detection.rule)
             {
@@ -209,6 +220,9 @@ impl Detector {
             let trusted = feed(&mut self.unforgeable, honest);
             let proven = feed(&mut self.proven, honest && handshake);
             for hit in feed(&mut self.every, true) {
+                if self.held_back(hit.rule, event) {
+                    continue;
+                }
                 let among = |hits: &[CorrelationHit]| hits.iter().any(|h| h.rule == hit.rule && h.group == hit.group);
                 let evidence = LineEvidence { forgeable: !among(&trusted), handshake: among(&proven), ..evidence };
                 let matched = self.set.explain(detection.rule, event);
@@ -218,6 +232,15 @@ impl Detector {
                 self.correlated(picture, event, &hit, at, evidence, matched, out);
             }
         }
+    }
+
+    /// An exception from the rule fits the event (of a correlation: the event that completes it). It is counted.
+    fn held_back(&mut self, rule: RuleIdx, event: &Event) -> bool {
+        let held = self.set.rule(rule).and_then(|r| self.exceptions.holds_back(&r.id, event));
+        if let Some(id) = held {
+            *self.tally.held_back.entry(id).or_default() += 1;
+        }
+        held.is_some()
     }
 
     /// The plan over one event, timed if it is its turn.
@@ -420,7 +443,7 @@ correlation: { type: event_count, rules: [failed], group-by: [src_ip], timespan:
     fn evidence_of_the_last(handshakes: u64, bare: u64) -> LineEvidence {
         let (set, errors) = RuleSet::load(&[RuleSource { name: "r".into(), text: RULES.into() }]);
         assert!(errors.is_empty(), "{errors:?}");
-        let mut detector = Detector::new(Arc::new(set));
+        let mut detector = Detector::new(&Book::of(set), || 0);
         let mut found = Vec::new();
         for n in 1..=bare {
             detector.event(&Picture::default(), &line(n, Evidence::None), &mut found);

@@ -97,7 +97,6 @@ impl Pipeline {
         let mut through = self.detected_through;
         let (mut recorded, mut recorded_at, mut tallied) = (through, Micros(0), Micros(0));
         loop {
-            self.detector.replace(&self.app.rules.now());
             self.internal(through);
             match self.tail.next_batch(Duration::from_millis(PATIENCE_MILLIS)) {
                 Ok(Some(batch)) => {
@@ -122,7 +121,8 @@ impl Pipeline {
             let now = self.app.now();
             if now.0 - tallied.0 >= TALLY_MICROS {
                 tallied = now;
-                let (since, tally) = self.detector.take_tally();
+                let (since, mut tally) = self.detector.take_tally();
+                self.app.exceptions.note(std::mem::take(&mut tally.held_back), now);
                 self.app.costs.take(since, tally, now);
             }
             if through > recorded && now.0 - recorded_at.0 >= CHECKPOINT_MICROS {
@@ -143,7 +143,15 @@ impl Pipeline {
         self.out.blocking_send(Message::Checkpoint { through, snapshot, watermarks }).is_ok()
     }
 
+    /// Rules and exceptions as they are now. Asked right before events are matched: what was waited for comes after a
+    /// change that was answered.
+    fn follow(&mut self) {
+        self.detector.replace(&self.app.rules.now());
+        self.detector.except(self.app.exceptions.now());
+    }
+
     fn batch(&mut self, prepare: &mut Prepare, batch: &Batch) -> bool {
+        self.follow();
         let picture = self.app.directory.now();
         let skip = self.tail_skip(batch);
         let records: Vec<(u64, &bongsu_event::RawRecord)> = batch.iter().skip(skip).collect();
@@ -225,6 +233,7 @@ impl Pipeline {
         if events.is_empty() {
             return;
         }
+        self.follow();
         let picture = self.app.directory.now();
         let mut findings = Vec::new();
         for event in &events {

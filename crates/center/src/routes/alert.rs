@@ -214,14 +214,25 @@ pub(crate) async fn get(State(web): Shared, By(by): By, At(path): At<AlertPath>)
     }))
 }
 
+/// A value as a line may have it: as it is, inside JSON, inside XML.
+fn forms(value: &str) -> Vec<String> {
+    let json = serde_json::to_string(value).unwrap_or_default();
+    let json = json.trim_start_matches('"').strip_suffix('"').unwrap_or("").to_owned();
+    let xml = value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    let mut all = vec![value.to_owned(), json, xml];
+    all.dedup();
+    all
+}
+
 /// Where the values stand in the raw line, in characters, without overlap.
-fn marks(raw: &str, values: &[MatchedField]) -> Vec<Mark> {
+pub(crate) fn marks(raw: &str, values: &[MatchedField]) -> Vec<Mark> {
     let lower = raw.to_lowercase();
     // Lower case of some letters is longer; then places would be wrong, so only the exact case is looked for.
     let same_length = lower.chars().count() == raw.chars().count();
     let mut spans: Vec<(usize, usize)> = Vec::new();
-    for value in values.iter().map(|m| m.value.trim()).filter(|v| v.chars().count() >= 2) {
-        let (hay, needle) = if same_length { (lower.as_str(), value.to_lowercase()) } else { (raw, value.to_owned()) };
+    let written = values.iter().flat_map(|m| forms(m.value.trim()));
+    for value in written.filter(|v| v.chars().count() >= 2) {
+        let (hay, needle) = if same_length { (lower.as_str(), value.to_lowercase()) } else { (raw, value) };
         for (at, found) in hay.match_indices(needle.as_str()).take(8) {
             let start = hay.get(..at).map_or(0, |s| s.chars().count());
             spans.push((start, start + found.chars().count()));
@@ -248,8 +259,12 @@ pub(crate) async fn events(State(web): Shared, By(by): By, At(path): At<AlertPat
         for id in &detection.events {
             let matched = wanted.entry(*id).or_default();
             for m in &detection.matched {
-                let field =
-                    MatchedField { selection: m.selection.clone(), field: m.field.clone(), value: m.value.clone() };
+                let field = MatchedField {
+                    selection: m.selection.clone(),
+                    field: m.field.clone(),
+                    value: m.value.clone(),
+                    test: m.test.clone(),
+                };
                 if !matched.iter().any(|k| k.field == field.field && k.value == field.value) {
                     matched.push(field);
                 }
@@ -287,7 +302,9 @@ pub(crate) async fn events(State(web): Shared, By(by): By, At(path): At<AlertPat
 /// Of several events behind one detection, a value is shown with those that have it.
 fn holds(row: &bongsu_lake::Row, raw: &str, m: &MatchedField) -> bool {
     let column = row.fields.get(&m.field).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
-    column.is_some_and(|v| v.eq_ignore_ascii_case(&m.value)) || raw.to_lowercase().contains(&m.value.to_lowercase())
+    let lower = raw.to_lowercase();
+    column.is_some_and(|v| v.eq_ignore_ascii_case(&m.value))
+        || forms(&m.value).iter().any(|form| lower.contains(&form.to_lowercase()))
 }
 
 async fn again(web: &Web, by: &Caller, id: AlertId) -> Answer<Json<AlertRow>> {
@@ -375,13 +392,21 @@ mod tests {
     use super::*;
 
     fn value(v: &str) -> MatchedField {
-        MatchedField { selection: String::new(), field: String::new(), value: v.into() }
+        MatchedField { selection: String::new(), field: String::new(), value: v.into(), test: String::new() }
     }
 
     #[test]
     fn marks_count_characters_and_never_overlap() {
         let found = marks("사용자 Kim kim 실패", &[value("kim"), value("im k"), value("실패"), value("x"), value("")]);
         assert_eq!(found.iter().map(|m| (m.start, m.end)).collect::<Vec<_>>(), [(4, 11), (12, 14)]);
+        let path = r"C:\\Windows\\a.exe";
+        let line = format!(r#"{{"Image":"{path}","Arg":"&lt;b&gt;"}}"#);
+        let found = marks(&line, &[value(r"C:\Windows\a.exe"), value("<b>")]);
+        let told: Vec<String> = found
+            .iter()
+            .map(|m| line.chars().skip(m.start as usize).take((m.end - m.start) as usize).collect())
+            .collect();
+        assert_eq!(told, [path, "&lt;b&gt;"], "as it is written inside JSON and XML");
         assert!(marks("", &[value("abc")]).is_empty());
         assert!(marks("İstanbul abc", &[value("abc")]).len() == 1);
     }

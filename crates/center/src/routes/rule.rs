@@ -25,7 +25,7 @@ use super::{Shared, Web};
 use crate::app::App;
 use crate::attack::techniques;
 use crate::costs::Figures;
-use crate::rulebook::{Book, Fate, read_line, run_cases};
+use crate::rulebook::{Book, Changed, Fate, read_line, run_cases};
 
 /// Most lines tried at once.
 const TEST_LINES_MAX: usize = 200;
@@ -215,6 +215,13 @@ fn find(web: &Web, id: &str) -> Answer<(Arc<crate::rulebook::Book>, RuleIdx)> {
     Ok((book, idx))
 }
 
+/// The rule of that id, as it stands.
+pub(crate) fn found(web: &Web, id: &str) -> Answer<(Arc<Book>, Arc<bongsu_sigma::Rule>)> {
+    let (book, idx) = find(web, id)?;
+    let rule = book.set.rule(idx).cloned().ok_or_else(|| Failure::not_found("rule"))?;
+    Ok((book, rule))
+}
+
 /// One rule. Who switched it is told to those who see the whole audit log of their agency; to others by role alone.
 pub(crate) async fn get(State(web): Shared, By(by): By, At(path): At<RulePath>) -> Answer<Json<RuleDetail>> {
     let (book, idx) = find(&web, &path.id)?;
@@ -235,6 +242,7 @@ pub(crate) async fn get(State(web): Shared, By(by): By, At(path): At<RulePath>) 
     }
     let sees = by.sees();
     let alerts = web.app.state.alerts_of_rule(&sees, &rule.id, None, ALERTS_SHOWN).await?;
+    let exceptions = web.app.state.exceptions(&sees, &rule.id).await?;
     let month_ago = by.now().plus_seconds(-30 * 86_400);
     let wrong = web.app.state.alerts_of_rule(&sees, &rule.id, Some(month_ago), FALSE_SHOWN).await?;
     let row = shown(&web.app, &book, idx, stats, failed(&failures, &rule.id));
@@ -250,6 +258,7 @@ pub(crate) async fn get(State(web): Shared, By(by): By, At(path): At<RulePath>) 
         alerts: alerts.into_iter().map(|a| alert(a, &by)).collect(),
         false_positives: wrong.into_iter().map(|a| false_positive(a, &by)).collect(),
         versions: versions.into_iter().map(|v| version(v, &book.set)).collect(),
+        exceptions: exceptions.into_iter().map(|e| super::exception::shown(e, &by, &book.set)).collect(),
     }))
 }
 
@@ -278,19 +287,24 @@ pub(crate) async fn set_enabled(
 pub(crate) async fn reload(State(web): Shared, By(by): By) -> Answer<Json<Reloaded>> {
     by.require_everywhere(Ability::Administer)?;
     let changed = web.app.reload_rules(&by.change("asked to"), false).await.map_err(|e| Failure::internal(&e))?;
+    Ok(Json(reloaded(&web, &changed, by.now())))
+}
+
+/// What a reload changed, in figures.
+pub(crate) fn reloaded(web: &Web, changed: &Changed, now: Micros) -> Reloaded {
     let count = |fate: Fate| {
         let n = changed.rules.iter().filter(|r| r.fate == fate).count();
         u32::try_from(n).unwrap_or(u32::MAX)
     };
     let file = |(file, fate): &(String, Fate)| ChangedFile { file: file.clone(), fate: fate.word().to_owned() };
-    Ok(Json(Reloaded {
-        as_of: time(by.now()),
+    Reloaded {
+        as_of: time(now),
         files: changed.files.iter().map(file).collect(),
         new: count(Fate::New),
         changed: count(Fate::Changed),
         removed: count(Fate::Removed),
         broken: u32::try_from(web.app.rules.now().errors.len()).unwrap_or(u32::MAX),
-    }))
+    }
 }
 
 /// What each selection of the rule says of the event.
@@ -357,6 +371,7 @@ fn tried(set: &RuleSet, rule: RuleIdx, lines: Vec<String>, now: Micros) -> Vec<T
                     selection: m.selection.to_string(),
                     field: m.field.to_string(),
                     value: m.value.clone(),
+                    test: m.test.clone(),
                 }));
             }
             let hits = correlator.feed(detection.rule, &event, EventId { epoch: 1, sequence }, at, at);

@@ -116,6 +116,19 @@ impl Files {
         look.changes.sort();
         look
     }
+    /// Every file as it was read last, by name.
+    pub fn all(&self) -> Vec<Arc<ReadFile>> {
+        self.sorted(|_| true)
+    }
+    /// Those that do not stand below this folder.
+    pub fn outside(&self, folder: &Path) -> Vec<Arc<ReadFile>> {
+        self.sorted(|name| !Path::new(name).starts_with(folder))
+    }
+    fn sorted(&self, wanted: impl Fn(&str) -> bool) -> Vec<Arc<ReadFile>> {
+        let mut names: Vec<(&String, &Known)> = self.0.iter().filter(|(name, _)| wanted(name)).collect();
+        names.sort_by_key(|(name, _)| *name);
+        names.into_iter().map(|(_, known)| Arc::clone(&known.file)).collect()
+    }
     fn keep(
         &mut self,
         before: &HashMap<String, Known>,

@@ -75,7 +75,8 @@ pub fn text_hash(rule: &Rule) -> String {
 }
 
 /// Rules whose text differs between two sets.
-fn compare(old: &RuleSet, new: &RuleSet) -> Vec<RuleFate> {
+#[must_use]
+pub fn compare(old: &RuleSet, new: &RuleSet) -> Vec<RuleFate> {
     let known: HashMap<&str, &Arc<Rule>> = old.rules().iter().map(|r| (r.id.as_str(), r)).collect();
     let fate = |r: &Arc<Rule>, fate| RuleFate { id: r.id.clone(), fate, file: r.source.clone() };
     let mut all: Vec<RuleFate> = new

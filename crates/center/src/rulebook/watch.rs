@@ -83,9 +83,6 @@ impl Watch {
 
 /// Until the center stops.
 pub async fn run(app: Arc<App>) {
-    if app.config.rules.is_empty() {
-        return;
-    }
     let mut watch = Watch::new();
     let mut again = watch.set(&app.rules.now().folders);
     let mut ticks = tokio::time::interval(Duration::from_millis(ASK_MILLIS));

@@ -78,6 +78,17 @@ fn case(method: &str, path: &str, ids: &Ids) -> Option<(String, Option<Value>, O
             Some((at(&"no-such-rule"), Some(json!({"enabled": false, "reason": "noise"})), NotTheirs))
         }
         ("post", "/api/rules/reload") => plain(NotTheirs),
+        ("post", "/api/rules/import") => Some((format!("{path}?name=x.yml"), Some(json!({"title": "x"})), NotTheirs)),
+        ("post", "/api/rules/import/{id}") => Some((at(&77), Some(json!({"reason": "tests"})), NotTheirs)),
+        ("post", "/api/rules/{id}/backtest") => Some((at(&"no-such-rule"), Some(json!({"days": 7})), Nothing)),
+        ("get" | "delete", "/api/backtests/{id}") => Some((at(&"no-such-test"), None, Nothing)),
+        ("post", "/api/rules/{id}/exceptions") => Some((
+            at(&"no-such-rule"),
+            Some(json!({"agency": A.0, "parts": [{"field": "user", "test": "is", "values": ["kim"]}], "days": 7,
+                        "reason": "known"})),
+            Nothing,
+        )),
+        ("post", "/api/exceptions/{id}/end") => Some((at(&ids.exception), Some(json!({"reason": "over"})), Nothing)),
         ("post", "/api/rules/{id}/test") => Some((at(&"no-such-rule"), Some(json!({"lines": []})), Nothing)),
         ("get", "/api/agencies") => plain(Empty),
         ("post", "/api/agencies") => {

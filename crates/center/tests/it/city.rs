@@ -9,7 +9,7 @@ use bongsu_domain::{Actor, AgencyKind, BlockRequest, Entity, Origin, Role};
 use bongsu_event::{AgencyId, Event, EventId, Field, Micros, Scope, Severity};
 use bongsu_lake::{Lake, LakeOptions};
 use bongsu_state::{
-    Change, NewAgency, NewAssignment, NewDetection, NewSource, NewUser, Outcome, Position, ROOT, State,
+    Change, NewAgency, NewAssignment, NewDetection, NewException, NewSource, NewUser, Outcome, Position, ROOT, State,
 };
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -50,6 +50,7 @@ pub struct Ids {
     pub alert: i64,
     pub block: i64,
     pub waiting: i64,
+    pub exception: i64,
 }
 
 pub struct City {
@@ -163,8 +164,12 @@ async fn furnish(state: &State) -> Ids {
     let Outcome::Approved(wanted) = outcome else { panic!("{outcome:?}") };
     let outcome = state.request_block(&by, &Scope::All, &request("198.51.0.0/20", point), &[], false).await.unwrap();
     let Outcome::Waiting { id: waiting, .. } = outcome else { panic!("{outcome:?}") };
+    let text = format!("title: x\nfilter: {{ rules: [rule-1], e: {{ user: {MARK} }}, condition: not e }}\n");
+    let new = NewException { rule: "rule-1".into(), agency: A, text, expires_at: now().plus_seconds(3600) };
+    let by = Change::new(&operator, now(), "known");
+    let exception = state.create_exception(&by, &Scope::All, &new).await.unwrap();
     let role = state.role_assignments(&Scope::Agencies([A].into())).await.unwrap()[0].assignment.id.0;
-    Ids { user: 0, source, agent, role, alert, block: wanted.id.0, waiting: waiting.0 }
+    Ids { user: 0, source, agent, role, alert, block: wanted.id.0, waiting: waiting.0, exception }
 }
 
 impl City {

@@ -3,6 +3,7 @@
 
 mod authorization;
 mod city;
+mod live;
 mod rules;
 mod sessions;
 mod work;

@@ -92,3 +92,35 @@ async fn changed_files_are_in_force_after_a_reload_and_the_log_says_which() {
     city.say(Some(&admin), Method::POST, "/api/rules/reload", None).await;
     assert_eq!(matched("after").await, None);
 }
+
+#[tokio::test]
+async fn an_import_is_shown_before_it_is_applied_and_replaces_the_one_before() {
+    let city = City::new().await;
+    let admin = city.log_in("admin").await;
+    let other = city.log_in("admin-a").await;
+    let rule = json!({
+        "title": "Imported", "id": "5f5b8c8e-2c7b-4a55-8f39-5a2f52f3c1d1", "logsource": {"category": "any"},
+        "detection": {"word": {"raw|contains": "tulip"}, "condition": "word"},
+    });
+    let said = city.say(Some(&admin), Method::POST, "/api/rules/import?name=one.yml", Some(&rule)).await.json();
+    assert_eq!((said["new"].as_u64(), said["changed"].as_u64(), said["removed"].as_u64()), (Some(1), Some(0), Some(0)));
+    let at = "/api/rules/5f5b8c8e-2c7b-4a55-8f39-5a2f52f3c1d1";
+    assert_eq!(city.say(Some(&admin), Method::GET, at, None).await.status, StatusCode::NOT_FOUND, "nothing yet");
+    let apply = format!("/api/rules/import/{}", said["id"]);
+    let why = json!({"reason": "from the working group"});
+    assert_eq!(city.say(Some(&other), Method::POST, &apply, Some(&why)).await.status, StatusCode::FORBIDDEN);
+    let done = city.say(Some(&admin), Method::POST, &apply, Some(&why)).await.json();
+    assert_eq!((done["new"].as_u64(), done["broken"].as_u64()), (Some(1), Some(0)), "{done}");
+    let detail = city.say(Some(&admin), Method::GET, at, None).await.json();
+    assert_eq!(detail["versions"][0]["reason"], "from the working group");
+    assert_eq!(detail["versions"][0]["actor"]["name"], "admin");
+    assert_eq!(city.say(Some(&admin), Method::POST, &apply, Some(&why)).await.status, StatusCode::NOT_FOUND, "once");
+
+    // The next one lacks it, and is broken besides.
+    let broken = json!({"title": "no detection", "id": "b0", "logsource": {"category": "any"}});
+    let said = city.say(Some(&admin), Method::POST, "/api/rules/import?name=two.yml", Some(&broken)).await.json();
+    assert_eq!((said["new"].as_u64(), said["removed"].as_u64()), (Some(0), Some(1)), "{said}");
+    assert_eq!(said["broken"].as_array().unwrap().len(), 1);
+    let bad = city.say(Some(&admin), Method::POST, "/api/rules/import?name=x.exe", Some(&broken)).await;
+    assert_eq!(bad.status, StatusCode::BAD_REQUEST);
+}
