@@ -1,6 +1,8 @@
 //! Chores: `cargo xtask floors | tidy | schema | bench`. Each exits 1 with a list when something is out of place.
 
 mod bench;
+#[path = "bench/sigma.rs"]
+mod bench_sigma;
 mod floors;
 mod schema;
 mod tidy;
@@ -11,6 +13,9 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let chore = arguments.next().unwrap_or_default();
     let rest: Vec<String> = arguments.collect();
+    if chore == "bench" && rest.first().is_some_and(|name| name == "sigma") {
+        return bench_sigma::run(rest.get(1..).unwrap_or_default());
+    }
     let findings = match chore.as_str() {
         "floors" => floors::check()?,
         "tidy" => tidy::check()?,

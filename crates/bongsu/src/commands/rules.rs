@@ -49,6 +49,7 @@ fn check(paths: &[PathBuf], output: Output) -> u8 {
     }
     if output != Output::Jsonl {
         println!("{files} files, {} rules loaded, {} refused", set.rules().len(), errors.len());
+        println!("text of a value is compared up to {} bytes", bongsu_sigma::limits::MATCH_BYTES_MAX);
         for idle in set.rules().iter().filter_map(|r| r.idle.as_ref().map(|why| (r, why))) {
             println!("idle: {}: {}", idle.0.source, idle.1);
         }
