@@ -129,6 +129,10 @@ class Range {
     const name = `${this.prefix}${node}`;
     ip(`netns add ${name}`);
     this.namespaces.push(name);
+    // No IPv6: a link-local address that comes a second later is a changed network to a browser, which then drops what
+    // it was loading.
+    const quiet = "for f in all default; do echo 1 >/proc/sys/net/ipv6/conf/$f/disable_ipv6; done 2>/dev/null || true";
+    execFileSync("ip", ["netns", "exec", name, "sh", "-c", quiet], { stdio: "ignore" });
     ip(`-n ${name} link set lo up`);
     return name;
   }
