@@ -86,9 +86,11 @@ export function Rows({ rows, opened, more, loading }: Props) {
     const next = Math.min(rows.length - 1, Math.max(0, i));
     setAt(next);
     virtual.scrollToIndex(next);
-    window.requestAnimationFrame(() =>
-      scroll.current?.querySelector<HTMLElement>(`[data-event="${rows[next]?.id}"]`)?.focus({ preventScroll: true }),
-    );
+    const row = () => scroll.current?.querySelector<HTMLElement>(`[data-event="${rows[next]?.id}"]`);
+    const drawn = row();
+    // A row that is drawn has the focus at once: the next key may come before the next frame.
+    if (drawn) drawn.focus({ preventScroll: true });
+    else window.requestAnimationFrame(() => row()?.focus({ preventScroll: true }));
   };
   const inside = () => scroll.current?.contains(document.activeElement) ?? false;
   useKeys({
