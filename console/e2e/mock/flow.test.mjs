@@ -341,9 +341,9 @@ test("a rule is tried on past logs, and an exception is made and ended", async (
   assert.match(await exceptions.textContent(), /항목과 값을 적으세요/);
   await page.fill('[name="field0"]', "src_ip");
   await page.fill('[name="values0"]', "10.20.4.11, 10.20.4.12");
-  await page.fill('.exceptions ~ form [name="reason"]', "점검 장비");
+  await page.fill('.exceptions ~ form [name="reason"]', "새 장비 시험");
   await page.click(".part ~ .row .btn");
-  await until("it is there", async () => /점검 장비/.test(await page.textContent(".exceptions li")));
+  await until("it is there", async () => /새 장비 시험/.test(await page.textContent(".exceptions li:first-child")));
   await page.click(".exceptions li:first-child .row .btn");
   await page.fill(".exceptions li:first-child form input", "끝난 점검");
   await page.keyboard.press("Enter");
