@@ -110,6 +110,12 @@ impl Framer {
         }
     }
 
+    /// Bytes held of a message whose end has not come.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// The sender has paused in the middle of a delimited line: keep what is there. What follows is a line of its own.
     pub fn idle(&mut self, out: &mut Vec<Line>) {
         if !self.is_partial() {

@@ -16,7 +16,8 @@ pub const IDLE_SECONDS_MAX: u64 = 3_600;
 pub const PARTIAL_SECONDS_MAX: u64 = 5;
 /// A connection begins with a read buffer of this many bytes …
 pub const READ_BYTES_MIN: usize = 16 * 1024;
-/// … and, while it fills it, comes to this many. What a killed process has read and not stored is at most this.
+/// … and, while it fills it, comes to this many. Of TLS, what a killed process has read and not stored is at most this;
+/// plain TCP stays in the kernel's buffer until it is stored.
 pub const READ_BYTES_MAX: usize = 512 * 1024;
 /// Longest RFC 6587 count taken for one, bytes; a longer number is text.
 pub const COUNTED_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -1,7 +1,10 @@
 //! Syslog over TCP and TLS.
 //!
-//! Invariant: one read at a time, delivered before the next; so back-pressure reaches the sender through TCP itself.
+//! Invariants: one read at a time, delivered before the next; so back-pressure reaches the sender through TCP itself. Over
+//! plain TCP what is not delivered yet stands in the kernel's buffer: it is looked at there and taken out afterwards, so
+//! that a killed process has lost what its socket held and nothing besides.
 
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -10,9 +13,10 @@ use std::time::Duration;
 
 use bongsu_event::{RawRecord, Transport};
 use bytes::Bytes;
+use rustix::net::{RecvFlags, recv};
 use rustls::ServerConfig;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncReadExt, Interest};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -29,6 +33,9 @@ use crate::rate::Bucket;
 const BACKLOG: i32 = 1_024;
 /// Pause after a failed accept (no file descriptors left), so as not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Of a line whose end has not come, this much stays in the kernel's buffer, bytes; of a longer one nothing does.
+const STAY_BYTES_MAX: usize = 4 * 1024;
 
 /// After the stop, a connection that says nothing for so long is closed …
 const DRAIN_PAUSE: Duration = Duration::from_millis(20);
@@ -146,14 +153,14 @@ enum End {
 impl<S: Sink, R: Senders> Connection<S, R> {
     async fn serve(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
         let end = match tls {
-            None => self.read(stream, Transport::Tcp).await,
+            None => self.read(Plain(stream), Transport::Tcp).await,
             Some(acceptor) => {
                 let Some(stream) = self.handshake(stream, &acceptor).await else {
                     self.counters.handshake_failed.fetch_add(1, Relaxed);
                     return;
                 };
                 let known = stream.get_ref().1.peer_certificates().is_some();
-                self.read(stream, if known { Transport::MutualTls } else { Transport::Tls }).await
+                self.read(Tls(stream), if known { Transport::MutualTls } else { Transport::Tls }).await
             }
         };
         if matches!(end, End::Idle) {
@@ -176,10 +183,11 @@ impl<S: Sink, R: Senders> Connection<S, R> {
         }
     }
 
-    async fn read(&self, stream: impl AsyncRead + Unpin, transport: Transport) -> End {
+    async fn read(&self, input: impl Input, transport: Transport) -> End {
         let reading = Reading {
             connection: self,
-            stream,
+            input,
+            seen: 0,
             transport,
             framer: Framer::new(),
             lines: Vec::new(),
@@ -191,10 +199,67 @@ impl<S: Sink, R: Senders> Connection<S, R> {
     }
 }
 
+/// Where bytes come from.
+trait Input: Send {
+    /// Bytes beyond those seen, put behind them; how many, 0 at the end. Waits for some.
+    fn look(&mut self, buffer: &mut [u8], seen: usize) -> impl Future<Output = io::Result<usize>> + Send;
+    /// So many bytes are safe; says how many of those seen stay where they are when these shall.
+    fn take(&mut self, safe: usize, stay: usize, buffer: &mut [u8]) -> usize;
+}
+
+/// Bytes stay in the kernel's buffer until they are taken.
+struct Plain(TcpStream);
+
+impl Input for Plain {
+    async fn look(&mut self, buffer: &mut [u8], seen: usize) -> io::Result<usize> {
+        loop {
+            let ready = self.0.ready(Interest::READABLE).await?;
+            let looked = self.0.try_io(Interest::READABLE, || {
+                let (n, _) = recv(&self.0, &mut *buffer, RecvFlags::PEEK)?;
+                // Nothing beyond what was seen: readable again with the next bytes.
+                if n == seen && n > 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(n) }
+            });
+            match looked {
+                Ok(n) => return Ok(n.saturating_sub(seen)),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock && ready.is_read_closed() => return Ok(0),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    fn take(&mut self, safe: usize, stay: usize, buffer: &mut [u8]) -> usize {
+        let stay = if stay <= STAY_BYTES_MAX { stay } else { 0 };
+        let mut left = safe.saturating_sub(stay);
+        while left > 0 {
+            let part = left.min(buffer.len());
+            // A connection that broke has nothing more to give.
+            match recv(&self.0, buffer.get_mut(..part).unwrap_or_default(), RecvFlags::TRUNC) {
+                Ok((n, _)) if n > 0 => left = left.saturating_sub(n),
+                _ => break,
+            }
+        }
+        stay.min(safe)
+    }
+}
+
+/// Bytes are taken as they are deciphered.
+struct Tls(tokio_rustls::server::TlsStream<TcpStream>);
+
+impl Input for Tls {
+    async fn look(&mut self, buffer: &mut [u8], _: usize) -> io::Result<usize> {
+        self.0.read(buffer).await
+    }
+    fn take(&mut self, _: usize, _: usize, _: &mut [u8]) -> usize {
+        0
+    }
+}
+
 /// Reads one connection to its end.
 struct Reading<'a, S, R, T> {
     connection: &'a Connection<S, R>,
-    stream: T,
+    input: T,
+    /// Bytes at the front of the input that the framer has had.
+    seen: usize,
     transport: Transport,
     framer: Framer,
     lines: Vec<Line>,
@@ -203,7 +268,7 @@ struct Reading<'a, S, R, T> {
     drain_reads: u32,
 }
 
-impl<S: Sink, R: Senders, T: AsyncRead + Unpin> Reading<'_, S, R, T> {
+impl<S: Sink, R: Senders, T: Input> Reading<'_, S, R, T> {
     async fn run(mut self) -> End {
         let end = loop {
             let n = match self.read_some().await {
@@ -211,17 +276,21 @@ impl<S: Sink, R: Senders, T: AsyncRead + Unpin> Reading<'_, S, R, T> {
                 Err(end) => break end,
             };
             // Copied out, so that a line kept for long does not keep the whole buffer.
-            let chunk = Bytes::copy_from_slice(self.buffer.get(..n).unwrap_or_default());
+            let chunk = Bytes::copy_from_slice(self.buffer.get(self.seen..self.seen + n).unwrap_or_default());
             self.framer.push(chunk, &mut self.lines);
             let count = self.lines.len();
             if self.deliver().await.is_err() {
                 return End::Undelivered;
             }
+            let looked_at = self.seen + n;
+            self.seen = self.input.take(looked_at, self.framer.held(), &mut self.buffer);
             self.wait_for_rate(count).await;
-            self.fit_buffer(n);
+            self.fit_buffer(looked_at);
         };
         self.framer.finish(&mut self.lines);
-        let _ = self.deliver().await;
+        if self.deliver().await.is_ok() {
+            self.input.take(self.seen, 0, &mut self.buffer);
+        }
         end
     }
 
@@ -238,7 +307,7 @@ impl<S: Sink, R: Senders, T: AsyncRead + Unpin> Reading<'_, S, R, T> {
             self.drain_reads = self.drain_reads.checked_sub(1).ok_or(End::Stopped)?;
         }
         let read = tokio::select! {
-            read = timeout(patience, self.stream.read(&mut self.buffer)) => read,
+            read = timeout(patience, self.input.look(&mut self.buffer, self.seen)) => read,
             // Once more, for what has arrived by now.
             () = stop.cancelled(), if !stopping => return Ok(0),
         };

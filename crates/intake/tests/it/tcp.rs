@@ -94,6 +94,41 @@ async fn a_store_that_waits_makes_the_sender_wait_and_loses_nothing() {
     assert_eq!(r.store.wait_for(total).await.len(), total);
 }
 
+/// Bytes in the kernel's receive buffer of the connection from `from`.
+fn received(from: u16, at: u16) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let port = |end: &str| u16::from_str_radix(end.split(':').nth(1).unwrap(), 16).unwrap();
+    let rows = table.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
+    let mut rows = rows.filter(|row| (port(row[1]), port(row[2])) == (at, from));
+    rows.next().map_or(0, |row| usize::from_str_radix(row[4].split(':').nth(1).unwrap(), 16).unwrap())
+}
+
+#[tokio::test]
+async fn what_is_not_stored_yet_stands_in_the_kernels_buffer() {
+    let r = stream(Limits::default(), None);
+    *r.store.blocked.lock() = true;
+    let mut c = TcpStream::connect(r.address).await.unwrap();
+    let (from, at) = (c.local_addr().unwrap().port(), r.address.port());
+    let (whole, begun) = (b"<13>one\n<13>two\n", b"<13>beg");
+    c.write_all(&[&whole[..], &begun[..]].concat()).await.unwrap();
+    until(|| r.store.asked.load(SeqCst) == 2).await;
+    assert_eq!(received(from, at), whole.len() + begun.len(), "a kill now loses what stands here and nothing besides");
+    r.store.release();
+    r.store.wait_for(2).await;
+    until(|| received(from, at) == begun.len()).await;
+    // Nothing new: it is not looked at again and again.
+    let cpu = || std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let before: u64 = cpu().split(' ').next().unwrap().parse().unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let spent = cpu().split(' ').next().unwrap().parse::<u64>().unwrap() - before;
+    assert!(spent < 100_000_000, "{spent} ns while nothing came");
+    c.write_all(b"un\n").await.unwrap();
+    assert_eq!(texts(&r.store.wait_for(3).await), ["<13>one", "<13>two", "<13>begun"]);
+    c.write_all(b"<13>last").await.unwrap();
+    drop(c);
+    assert_eq!(texts(&r.store.wait_for(4).await)[3], "<13>last");
+}
+
 #[tokio::test]
 async fn a_closed_store_closes_the_connection() {
     let r = stream(Limits::default(), None);
