@@ -10,8 +10,9 @@ use bongsu_sigma::Logsource;
 /// Version of ATT&CK the file tells.
 pub const VERSION: &str = "17";
 
-/// Tactics in the order of the matrix.
-pub const TACTICS: &[&str] = &[
+/// Tactics in their order, as tags name them; the file may lack some. In 2026 defense evasion became stealth and defense
+/// impairment.
+pub const TACTICS: [&str; 16] = [
     "reconnaissance",
     "resource-development",
     "initial-access",
@@ -19,6 +20,8 @@ pub const TACTICS: &[&str] = &[
     "persistence",
     "privilege-escalation",
     "defense-evasion",
+    "stealth",
+    "defense-impairment",
     "credential-access",
     "discovery",
     "lateral-movement",
@@ -27,6 +30,11 @@ pub const TACTICS: &[&str] = &[
     "exfiltration",
     "impact",
 ];
+
+/// Those the file tells of, in the order of the matrix.
+pub fn matrix() -> impl Iterator<Item = &'static str> {
+    TACTICS.into_iter().filter(|t| known().values().any(|k| k.tactics.contains(t)))
+}
 
 /// What the file says of a technique.
 #[derive(Debug)]
@@ -133,6 +141,7 @@ mod tests {
     #[test]
     fn the_file_is_whole_and_its_tactics_are_those_of_the_matrix() {
         assert!(known().len() > 600);
+        assert_eq!(matrix().count(), 14);
         for (id, known) in known() {
             assert!(id.starts_with('T') && !known.name.is_empty(), "{id}");
             assert!(known.tactics.iter().all(|t| TACTICS.contains(t)), "{id}: {:?}", known.tactics);

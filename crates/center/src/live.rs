@@ -241,12 +241,16 @@ impl Live {
     }
 
     /// The center's pulse after a batch.
-    pub fn pulse(&self, last_event: Micros, lag_seconds: f64, events: u64, detections: u64) {
+    pub fn pulse(&self, last_event: Micros, lag_seconds: f64, events: u64) {
         let mut flow = self.flow.lock();
         flow.last_event = flow.last_event.max(last_event);
         flow.lag_seconds = lag_seconds;
         flow.events += events;
-        flow.detections += detections;
+    }
+
+    /// Detections that were told.
+    pub fn detected(&self, detections: u64) {
+        self.flow.lock().detections += detections;
     }
 
     /// The center's pulse.

@@ -67,6 +67,22 @@ pub struct Checkpoint {
     pub watermarks: Watermarks,
 }
 
+impl Checkpoint {
+    /// As kept.
+    ///
+    /// # Errors
+    /// It can't be written down.
+    pub fn write(&self) -> Result<Vec<u8>, postcard::Error> {
+        postcard::to_stdvec(self)
+    }
+    /// What was kept; of an older center, which kept JSON, the spools: its windows begin anew.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let older: Option<Self> = serde_json::from_slice(bytes).ok();
+        older.map(|old| Self { windows: Vec::new(), ..old }).or_else(|| postcard::from_bytes(bytes).ok())
+    }
+}
+
 /// A center without listeners: the folder is held, the routes answer.
 pub struct Offline {
     app: Arc<App>,
@@ -182,7 +198,7 @@ async fn open(config: Config) -> Result<(Arc<App>, Opened)> {
     rule_paths.push(crate::import::folder(&data));
     let rules = Rulebook::open(&rule_paths, disabled_rules(&state).await?, now);
     let mut detector = Detector::new(&rules.now(), costs::nanos);
-    if let Ok(snapshot) = serde_json::from_slice(&checkpoint.windows) {
+    if let Ok(snapshot) = postcard::from_bytes(&checkpoint.windows) {
         detector.restore(&snapshot);
     }
     let directory = Arc::new(Directory::default());
@@ -285,7 +301,7 @@ async fn read_checkpoint(state: &State, epoch: u32) -> Result<(u64, Checkpoint)>
     let Some(position) = state.position(CONSUMER).await?.filter(|p| p.through.epoch == epoch) else {
         return Ok((0, Checkpoint::default()));
     };
-    let checkpoint = position.data.and_then(|d| serde_json::from_slice(&d).ok()).unwrap_or_default();
+    let checkpoint = position.data.and_then(|d| Checkpoint::read(&d)).unwrap_or_default();
     Ok((position.through.sequence, checkpoint))
 }
 

@@ -207,13 +207,14 @@ fn detection(finding: &Finding, block: Option<bongsu_domain::BlockRequest>) -> N
             .collect(),
         reason: finding.reason_ko.clone(),
         reason_en: finding.reason_en.clone(),
+        count: 1 + finding.folded,
         example: finding.example,
         block,
     }
 }
 
 async fn keep(app: &App, through: u64, windows: Vec<u8>, watermarks: Watermarks) {
-    let data = match serde_json::to_vec(&Checkpoint { windows, watermarks }) {
+    let data = match (Checkpoint { windows, watermarks }).write() {
         Ok(data) => data,
         Err(e) => return error!("the checkpoint could not be written down: {e}"),
     };

@@ -13,6 +13,7 @@ use bongsu_domain::{LineEvidence, Live};
 use bongsu_event::{AgencyId, Event, EventId, Evidence, Field, Micros, SourceId, limits::LIVE_SKEW_SECONDS_MAX};
 use bongsu_sigma::{Body, CorrelationHit, Correlator, Detection, Matched, Playbook, Rule, RuleIdx, RuleSet, Scratch};
 
+use super::fold::{Draft, Folds};
 use super::reason::{Facts, fill};
 use crate::costs::{COUNT_EVERY, Tally};
 use crate::directory::Picture;
@@ -43,6 +44,8 @@ pub struct Finding {
     pub count: f64,
     /// The burst had fired before: updates its alert.
     pub continued: bool,
+    /// Others of its kind that it stands for.
+    pub folded: u64,
     /// Sentence, Korean.
     pub reason_ko: String,
     /// Sentence, English.
@@ -92,6 +95,7 @@ pub struct Detector {
     unforgeable: Correlator,
     proven: Correlator,
     recent: Recent,
+    folds: Folds,
     /// Nanoseconds since any fixed instant.
     clock: fn() -> u64,
     tally: Tally,
@@ -121,6 +125,7 @@ impl Detector {
             proven: Correlator::new(Arc::clone(&set)),
             set,
             recent: Recent::default(),
+            folds: Folds::default(),
             clock,
             tally: Tally::default(),
             turn: 0,
@@ -129,10 +134,11 @@ impl Detector {
     }
 
     /// Change the rules without stopping the stream.
-    pub fn replace(&mut self, book: &Book) {
+    pub fn replace(&mut self, picture: &Picture, book: &Book, out: &mut Vec<Finding>) {
         if Arc::ptr_eq(&self.set, &book.set) {
             return;
         }
+        self.settle(picture, out);
         self.set = Arc::clone(&book.set);
         self.since = book.since;
         self.scratch = book.scratch();
@@ -140,6 +146,14 @@ impl Detector {
         self.unforgeable.replace(Arc::clone(&book.set));
         self.proven.replace(Arc::clone(&book.set));
         self.tally = Tally::default();
+    }
+
+    /// What was folded since the last checkpoint; due before the next.
+    pub fn settle(&mut self, picture: &Picture, out: &mut Vec<Finding>) {
+        for (draft, event, others) in self.folds.take() {
+            let folded = Finding { folded: others, ..finding(picture, draft, &event) };
+            out.push(folded);
+        }
     }
 
     /// Exceptions to follow from now on.
@@ -205,13 +219,24 @@ impl Detector {
             if !detection.base_only
                 && let Some(rule) = self.set.rule(detection.rule)
             {
-                let entity = self.set.entity(detection.rule, event);
-                let id = bongsu_domain::detection_id(&rule.id, event.id, &[]);
-                let mut finding = finding(picture, rule, event, id, entity, &[], 1.0, &[], event.agency, at, evidence);
-                finding.events = vec![event.id];
-                finding.matched.clone_from(&detection.matched);
+                let draft = Draft {
+                    index: detection.rule,
+                    rule: Arc::clone(rule),
+                    set: Arc::clone(&self.set),
+                    base: detection.rule,
+                    matched: Some(detection.matched.clone()),
+                    entity: self.set.entity(detection.rule, event),
+                    group: Vec::new(),
+                    values: Vec::new(),
+                    count: 1.0,
+                    events: vec![event.id],
+                    agency: event.agency,
+                    at,
+                    evidence,
+                    continued: false,
+                };
                 self.tally.matches.entry(detection.rule).or_default().1 += 1;
-                out.push(finding);
+                out.extend(self.folds.pass(draft, event).map(|draft| finding(picture, draft, event)));
             }
             let feed = |correlator: &mut Correlator, wanted: bool| match wanted {
                 true => correlator.feed(detection.rule, event, event.id, at, event.receive_time),
@@ -225,11 +250,12 @@ impl Detector {
                 }
                 let among = |hits: &[CorrelationHit]| hits.iter().any(|h| h.rule == hit.rule && h.group == hit.group);
                 let evidence = LineEvidence { forgeable: !among(&trusted), handshake: among(&proven), ..evidence };
-                let matched = self.set.explain(detection.rule, event);
                 let (matches, findings) = self.tally.matches.entry(hit.rule).or_default();
                 *matches += 1;
                 *findings += u64::from(!hit.base_only);
-                self.correlated(picture, event, &hit, at, evidence, matched, out);
+                if let Some(draft) = self.correlated(picture, event, hit, detection.rule, at, evidence) {
+                    out.extend(self.folds.pass(draft, event).map(|draft| finding(picture, draft, event)));
+                }
             }
         }
     }
@@ -262,38 +288,42 @@ impl Detector {
         detections
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one place puts a hit together")]
+    /// What a hit says, unless the rule only feeds others.
     fn correlated(
         &self,
         picture: &Picture,
         event: &Event,
-        hit: &CorrelationHit,
+        hit: CorrelationHit,
+        base: RuleIdx,
         at: Micros,
         evidence: LineEvidence,
-        matched: Vec<Matched>,
-        out: &mut Vec<Finding>,
-    ) {
-        if hit.base_only {
-            return;
-        }
-        let Some(rule) = self.set.rule(hit.rule) else { return };
+    ) -> Option<Draft> {
+        let rule = self.set.rule(hit.rule).filter(|_| !hit.base_only)?;
         let mut agencies: Vec<AgencyId> =
             hit.events.iter().filter_map(|e| self.recent.events.get(e).copied()).collect();
         agencies.push(event.agency);
         agencies.sort_unstable();
         agencies.dedup();
-        let agency = picture.common(&agencies);
-        let entity = self.entity_of(hit.rule, rule, event, hit);
-        let id = bongsu_domain::detection_id(&rule.id, event.id, &hit.group);
-        let mut finding =
-            finding(picture, rule, event, id, entity, &hit.group, hit.count, &hit.values, agency, at, evidence);
-        finding.events.clone_from(&hit.events);
-        if !finding.events.contains(&event.id) {
-            finding.events.push(event.id);
+        let mut events = hit.events.clone();
+        if !events.contains(&event.id) {
+            events.push(event.id);
         }
-        finding.continued = hit.continued;
-        finding.matched = matched;
-        out.push(finding);
+        Some(Draft {
+            index: hit.rule,
+            rule: Arc::clone(rule),
+            set: Arc::clone(&self.set),
+            base,
+            matched: None,
+            entity: self.entity_of(hit.rule, rule, event, &hit),
+            group: hit.group,
+            values: hit.values,
+            count: hit.count,
+            events,
+            agency: picture.common(&agencies),
+            at,
+            evidence,
+            continued: hit.continued,
+        })
     }
 
     fn entity_of(&self, index: RuleIdx, rule: &Rule, event: &Event, hit: &CorrelationHit) -> Vec<(String, String)> {
@@ -317,48 +347,39 @@ impl Detector {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one place puts a finding together")]
-fn finding(
-    picture: &Picture,
-    rule: &Arc<Rule>,
-    event: &Event,
-    id: String,
-    entity: Vec<(String, String)>,
-    group: &[(String, String)],
-    count: f64,
-    values: &[String],
-    agency: AgencyId,
-    at: Micros,
-    evidence: LineEvidence,
-) -> Finding {
+/// The one place that puts a finding together.
+fn finding(picture: &Picture, draft: Draft, event: &Event) -> Finding {
+    let Draft { rule, entity, group, values, count, agency, at, evidence, .. } = draft;
     let source = picture.source(event.source);
     let agency_name = picture.agency(agency);
+    let id = bongsu_domain::detection_id(&rule.id, event.id, &group);
     let target = entity.iter().find(|(n, _)| n == "src_ip").and_then(|(_, v)| v.parse::<IpAddr>().ok());
     let entity = join(entity, source.map(|s| s.name.as_str()));
     let facts = |korean: bool| Facts {
         count,
         entity: &entity.1,
-        values,
+        values: &values,
         agency: agency_name.map_or("", |a| if korean { a.name.as_str() } else { a.name_en.as_str() }),
         source: source.map_or("", |s| s.name.as_str()),
-        group,
+        group: &group,
     };
     let title_ko = rule.title_ko.as_deref().unwrap_or(&rule.title);
     let reason_ko = fill(rule.reason_ko.as_deref().unwrap_or(title_ko), event, &facts(true));
     let reason_en = fill(rule.reason.as_deref().unwrap_or(&rule.title), event, &facts(false));
+    let matched = draft.matched.unwrap_or_else(|| draft.set.explain(draft.base, event));
     Finding {
-        rule: Arc::clone(rule),
         id,
         entity,
         agency,
         at,
         receive_time: event.receive_time,
-        events: Vec::new(),
+        events: draft.events,
         count,
-        continued: false,
+        continued: draft.continued,
+        folded: 0,
         reason_ko,
         reason_en,
-        matched: Vec::new(),
+        matched,
         source: event.source,
         grade: source.map_or(0, |s| s.grade),
         service: service(
@@ -370,6 +391,7 @@ fn finding(
         target: target.filter(|t| rule.playbook != Playbook::None && Some(*t) == event.ip(Field::SrcIp)),
         evidence,
         example: source.is_some_and(|s| s.example),
+        rule,
     }
 }
 
@@ -451,7 +473,46 @@ correlation: { type: event_count, rules: [failed], group-by: [src_ip], timespan:
         for n in 1..=handshakes {
             detector.event(&Picture::default(), &line(bare + n, Evidence::Handshake), &mut found);
         }
+        detector.settle(&Picture::default(), &mut found);
         found.pop().unwrap().evidence
+    }
+
+    #[test]
+    fn a_burst_that_goes_on_is_few_findings_and_every_match_is_counted() {
+        let (set, _) = RuleSet::load(&[RuleSource { name: "r".into(), text: RULES.into() }]);
+        let (mut detector, picture) = (Detector::new(&Book::of(set), || 0), Picture::default());
+        let mut found = Vec::new();
+        (1..=1_000).for_each(|n| detector.event(&picture, &line(n, Evidence::None), &mut found));
+        assert_eq!(
+            found.iter().map(|f| f.continued).collect::<Vec<_>>(),
+            [false, true],
+            "the first and one more at once"
+        );
+        detector.event(&picture, &line(1_001, Evidence::Handshake), &mut found);
+        assert_eq!(found.len(), 2, "79 more handshakes are wanted before it proves anything");
+        (1_002..=1_080).for_each(|n| detector.event(&picture, &line(n, Evidence::Handshake), &mut found));
+        assert_eq!(found.len(), 3);
+        assert!(found[2].evidence.handshake, "what proves more passes at once: it may lead to a block");
+        detector.settle(&picture, &mut found);
+        assert_eq!(found.iter().map(|f| 1 + f.folded).sum::<u64>(), 1_001, "80th to 1,080th");
+        assert_eq!((found[3].count, found[3].events.last().unwrap().sequence), (1_080.0, 1_079));
+        detector.settle(&picture, &mut found);
+        assert_eq!(found.len(), 4);
+        detector.event(&picture, &line(1_081, Evidence::None), &mut found);
+        assert_eq!(found.len(), 5, "after a checkpoint the next passes at once");
+    }
+
+    #[test]
+    fn a_rule_that_fires_on_every_line_is_few_findings_too() {
+        let text = RULES.split("---").next().unwrap().to_owned();
+        let (set, _) = RuleSet::load(&[RuleSource { name: "r".into(), text }]);
+        let (mut detector, picture) = (Detector::new(&Book::of(set), || 0), Picture::default());
+        let mut found = Vec::new();
+        (1..=1_000).for_each(|n| detector.event(&picture, &line(n, Evidence::None), &mut found));
+        let at_once = found.len();
+        detector.settle(&picture, &mut found);
+        assert_eq!((at_once, found.len()), (16, 17));
+        assert_eq!(found.iter().map(|f| 1 + f.folded).sum::<u64>(), 1_000);
     }
 
     #[test]

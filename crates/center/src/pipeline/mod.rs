@@ -5,11 +5,12 @@
 
 pub mod alerter;
 pub mod detect;
+mod fold;
 pub mod prepare;
 pub mod reason;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bongsu_event::{Event, Micros, limits::BATCH_RECORDS_MAX};
 use bongsu_journal::{Batch, Tail};
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::agents::{Watermarks, note_watermark};
 use crate::app::App;
+use crate::directory::Picture;
 use detect::{Detector, Finding};
 use prepare::Prepare;
 
@@ -25,8 +27,12 @@ use prepare::Prepare;
 pub const FINDINGS_QUEUE: usize = 256;
 /// How long the thread waits for records before it looks at its other duties, milliseconds.
 const PATIENCE_MILLIS: u64 = 200;
-/// How often windows and position are recorded, microseconds.
+/// How often windows and position are recorded, microseconds …
 const CHECKPOINT_MICROS: i64 = Micros::SECOND;
+/// … unless that takes more than one part in so many of the time; never less often than every …
+const CHECKPOINT_SHARE: i64 = 20;
+/// … so many microseconds.
+const CHECKPOINT_MICROS_MAX: i64 = 10 * Micros::SECOND;
 /// How often what rules cost is handed over, microseconds.
 const TALLY_MICROS: i64 = Micros::SECOND;
 /// How long to wait when the lake or the disk can't take more, milliseconds.
@@ -95,7 +101,7 @@ impl Pipeline {
         let epoch = self.app.epoch;
         let mut prepare = Prepare::new(epoch);
         let mut through = self.detected_through;
-        let (mut recorded, mut recorded_at, mut tallied) = (through, Micros(0), Micros(0));
+        let (mut recorded, mut record_next, mut tallied) = (through, Micros(0), Micros(0));
         loop {
             self.internal(through);
             match self.tail.next_batch(Duration::from_millis(PATIENCE_MILLIS)) {
@@ -125,11 +131,15 @@ impl Pipeline {
                 self.app.exceptions.note(std::mem::take(&mut tally.held_back), now);
                 self.app.costs.take(since, tally, now);
             }
-            if through > recorded && now.0 - recorded_at.0 >= CHECKPOINT_MICROS {
-                (recorded, recorded_at) = (through, now);
+            if through > recorded && now >= record_next {
+                recorded = through;
+                let begin = Instant::now();
                 if !self.checkpoint(through) {
                     break;
                 }
+                let took = i64::try_from(begin.elapsed().as_micros()).unwrap_or(i64::MAX);
+                let pause = took.saturating_mul(CHECKPOINT_SHARE).clamp(CHECKPOINT_MICROS, CHECKPOINT_MICROS_MAX);
+                record_next = Micros(now.0 + pause);
             }
         }
         if through > recorded {
@@ -137,26 +147,37 @@ impl Pipeline {
         }
     }
 
-    fn checkpoint(&self, through: u64) -> bool {
-        let snapshot = serde_json::to_vec(&self.detector.snapshot()).unwrap_or_default();
+    fn checkpoint(&mut self, through: u64) -> bool {
+        let mut findings = Vec::new();
+        self.detector.settle(&self.app.directory.now(), &mut findings);
+        if !self.tell(through, findings) {
+            return false;
+        }
+        let snapshot = postcard::to_stdvec(&self.detector.snapshot()).unwrap_or_default();
         let watermarks = self.watermarks.clone();
         self.out.blocking_send(Message::Checkpoint { through, snapshot, watermarks }).is_ok()
     }
 
+    /// Findings go to the alerter, which may be waited for; false when it has ended.
+    fn tell(&self, through: u64, findings: Vec<Finding>) -> bool {
+        self.app.live.detected(findings.iter().map(|f| 1 + f.folded).sum());
+        findings.is_empty() || self.out.blocking_send(Message::Findings { through, findings }).is_ok()
+    }
+
     /// Rules and exceptions as they are now. Asked right before events are matched: what was waited for comes after a
     /// change that was answered.
-    fn follow(&mut self) {
-        self.detector.replace(&self.app.rules.now());
+    fn follow(&mut self, picture: &Picture, findings: &mut Vec<Finding>) {
+        self.detector.replace(picture, &self.app.rules.now(), findings);
         self.detector.except(self.app.exceptions.now());
     }
 
     fn batch(&mut self, prepare: &mut Prepare, batch: &Batch) -> bool {
-        self.follow();
         let picture = self.app.directory.now();
+        let mut findings = Vec::new();
+        self.follow(&picture, &mut findings);
         let skip = self.tail_skip(batch);
         let records: Vec<(u64, &bongsu_event::RawRecord)> = batch.iter().skip(skip).collect();
         for part in records.chunks(BATCH_RECORDS_MAX) {
-            let mut findings = Vec::new();
             let mut events = Vec::with_capacity(part.len());
             let mut peers = Vec::with_capacity(part.len());
             let mut fresh = 0u64;
@@ -179,15 +200,12 @@ impl Pipeline {
             // A source of few lines comes in batches of its own: its last line stands for it.
             self.app.rules.sample(last);
             let (sequence, received) = (last.id.sequence, last.receive_time);
-            let found = findings.len() as u64;
-            if !findings.is_empty()
-                && self.out.blocking_send(Message::Findings { through: sequence, findings }).is_err()
-            {
+            if !self.tell(sequence, std::mem::take(&mut findings)) {
                 return false;
             }
             self.app.live.note(&events, &peers);
             let lag = self.app.now().seconds_since(received);
-            self.app.live.pulse(received, lag.max(0.0), fresh, found);
+            self.app.live.pulse(received, lag.max(0.0), fresh);
             if !self.store(events) {
                 return false;
             }
@@ -233,14 +251,12 @@ impl Pipeline {
         if events.is_empty() {
             return;
         }
-        self.follow();
         let picture = self.app.directory.now();
         let mut findings = Vec::new();
+        self.follow(&picture, &mut findings);
         for event in &events {
             self.detector.event(&picture, event, &mut findings);
         }
-        if !findings.is_empty() {
-            let _ = self.out.blocking_send(Message::Findings { through, findings });
-        }
+        self.tell(through, findings);
     }
 }

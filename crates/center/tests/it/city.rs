@@ -134,6 +134,7 @@ pub async fn detect(state: &State, at: Micros) -> i64 {
         matched: vec![],
         reason: MARK.into(),
         reason_en: MARK.into(),
+        count: 1,
         example: false,
         block: None,
     };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use bongsu_parse::windows::sample::{SampleEvent, SampleValue, evtx};
-use bongsu_sim::binary;
+use bongsu_sim::{Center, binary, eventually};
 use serde_json::Value;
 
 const RULES: &str = r#"title: Who am I, "quoted"
@@ -188,6 +188,59 @@ fn the_same_events_in_every_form_give_the_same_detections() {
     let all = case.lines(&["--", "logs"]);
     assert_eq!(all.len(), 3 * forms.len());
     assert!(all.iter().any(|l| l["source"] == "logs/wide.xml"));
+}
+
+#[test]
+fn a_hunt_over_the_lake_finds_what_one_over_the_same_lines_in_a_file_does() {
+    use std::io::Write;
+    let case = Case::new();
+    let rule = "title: Guessing\nid: g-1\nlogsource: { category: authentication }\ndetection: { s: { src_ip: 203.0.113.5, status: failure }, condition: s }\nlevel: medium\n";
+    case.write("rules/auth.yml", rule);
+    let mut lines: Vec<String> = events().iter().enumerate().map(|(n, e)| json(e, n + 1)).collect();
+    for second in [5, 6] {
+        lines.push(format!(
+            "<86>1 2026-03-02T01:00:{second:02}Z gw sshd 7 - - Failed password for root from 203.0.113.5 port 4711 ssh2"
+        ));
+    }
+    let text = lines.join("\n") + "\n";
+    case.write("all.log", &text);
+    let facts = |lines: Vec<Value>| {
+        let mut all: Vec<[String; 4]> = lines
+            .iter()
+            .map(|l| [&l["rule_id"], &l["level"], &l["time"], &l["matched"]].map(ToString::to_string))
+            .collect();
+        all.sort();
+        all
+    };
+    let from_file = facts(case.lines(&["--", "all.log"]));
+    assert_eq!(from_file.len(), 5);
+
+    let data = case.at("data");
+    let quiet = [
+        "web.listen=127.0.0.1:0",
+        "intake.syslog_udp=off",
+        "intake.syslog_tcp=127.0.0.1:0",
+        "intake.syslog_tls=off",
+        "uplink.listen=127.0.0.1:0",
+    ];
+    let mut center = Center::new(&data, &quiet);
+    center.start();
+    let mut stream = std::net::TcpStream::connect(center.listener("syslog TCP ")).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    eventually("every line is searchable", || center.count("*") == lines.len() as u64);
+    let lake = |more: &[&str]| facts(case.lines(&[&["--lake", "--data", "data"], more].concat()));
+    assert_eq!(lake(&[]), from_file, "asked of the center that runs");
+    center.stop();
+    assert_eq!(lake(&[]), from_file, "asked of the folder");
+    let high = lake(&["--level", "high"]);
+    assert_eq!(high.len(), 2);
+    assert_eq!(lake(&["--from", "2026-03-02T01:00:20Z"]), high[1..], "the later of the two");
+    let nothing = Command::new(binary("bongsu"))
+        .current_dir(case.folder.path())
+        .args(["hunt", "--rules", "rules", "--lake", "--data", "nowhere"])
+        .output()
+        .unwrap();
+    assert_ne!(nothing.status.code(), Some(0), "{}", self::text(&nothing.stdout));
 }
 
 #[test]

@@ -53,6 +53,8 @@ pub struct NewDetection {
     pub reason: String,
     /// English.
     pub reason_en: String,
+    /// Matches it stands for, itself among them.
+    pub count: u64,
     /// Of the demo.
     pub example: bool,
     /// What a playbook asks for; its `alert` is filled in here. Asked only if the detection is new.
@@ -109,6 +111,7 @@ async fn upsert(
 ) -> Result<(AlertId, bool)> {
     let newest = of.iter().max_by_key(|d| d.at).ok_or(StateError::NotFound("detection"))?;
     let first = of.iter().map(|d| d.at).min().unwrap_or(newest.at);
+    let count = of.iter().map(|d| d.count).sum();
     let gravest = of.iter().max_by_key(|d| d.score).unwrap_or(newest);
     let updated = sqlx::query(
         "UPDATE alerts SET count = count + $5, \
@@ -121,7 +124,7 @@ async fn upsert(
     .bind(&group.entity.kind)
     .bind(&group.entity.value)
     .bind(i64::from(group.agency.0))
-    .bind(big(of.len() as u64))
+    .bind(big(count))
     .bind(first.0)
     .bind(newest.at.0)
     .bind(i64::from(gravest.score))
@@ -153,7 +156,7 @@ async fn upsert(
     .bind(policy.due_at(gravest.severity, now).map(|t| t.0))
     .bind(first.0)
     .bind(newest.at.0)
-    .bind(big(of.len() as u64))
+    .bind(big(count))
     .bind(i64::from(suppressed))
     .bind(i64::from(newest.example))
     .fetch_one(&mut *tx)
@@ -184,9 +187,9 @@ async fn insert(tx: &mut SqliteConnection, alert: AlertId, of: &[&NewDetection],
 }
 
 async fn count(tx: &mut SqliteConnection, alert: AlertId, of: &[&NewDetection]) -> Result<()> {
-    let mut buckets: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut buckets: BTreeMap<i64, u64> = BTreeMap::new();
     for d in of {
-        *buckets.entry(d.at.0.div_euclid(BUCKET_MICROS)).or_default() += 1;
+        *buckets.entry(d.at.0.div_euclid(BUCKET_MICROS)).or_default() += d.count;
     }
     for (bucket, n) in buckets {
         sqlx::query(
@@ -195,7 +198,7 @@ async fn count(tx: &mut SqliteConnection, alert: AlertId, of: &[&NewDetection]) 
         )
         .bind(alert.0)
         .bind(bucket)
-        .bind(n)
+        .bind(big(n))
         .execute(&mut *tx)
         .await?;
     }

@@ -41,6 +41,17 @@ async fn one_batch_may_hold_a_detection_twice() {
 }
 
 #[tokio::test]
+async fn a_detection_counts_for_the_matches_it_stands_for() {
+    let town = Town::new().await;
+    let mut folded = detection(2, A, "192.0.2.1", NOW);
+    folded.count = 40;
+    town.state.record_detections(&[detection(1, A, "192.0.2.1", NOW), folded], &position(1), &[], NOW).await.unwrap();
+    let page = town.state.alerts(&Scope::All, &all(), NOW).await.unwrap();
+    assert_eq!((page.total, page.detections, page.rows[0].count), (1, 41, 41));
+    assert_eq!(page.rows[0].sparkline.iter().sum::<u32>(), 41);
+}
+
+#[tokio::test]
 async fn groups_are_rule_entity_and_agency() {
     let town = Town::new().await;
     let mut other_rule = detection(4, A, "192.0.2.1", NOW);

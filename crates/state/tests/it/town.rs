@@ -112,6 +112,7 @@ pub fn detection(id: u64, agency: AgencyId, entity: &str, at: Micros) -> NewDete
         matched: vec![],
         reason: format!("{entity}에서 추측"),
         reason_en: format!("guessing from {entity}"),
+        count: 1,
         example: false,
         block: None,
     }

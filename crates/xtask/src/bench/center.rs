@@ -96,6 +96,11 @@ impl Center {
     pub fn reached(&self) -> Result<u64> {
         Ok(self.ask("/operator/status")?.get("lake_sequence").and_then(Value::as_u64).unwrap_or(0))
     }
+    /// Rules in force.
+    pub fn rules(&self) -> Result<usize> {
+        let list = self.ask("/api/rules")?;
+        list.get("rows").and_then(Value::as_array).map(Vec::len).context("the answer has no rows")
+    }
     /// Rule and entity of the open alerts, the gravest first, of one rule or (an empty one) all.
     pub fn alerts(&self, rule: &str) -> Result<Vec<(String, String)>> {
         let rule = if rule.is_empty() { String::new() } else { format!("&rule={rule}") };

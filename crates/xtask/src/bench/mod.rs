@@ -11,6 +11,7 @@ mod parse;
 mod path;
 mod process;
 mod rsyslog;
+mod rules;
 mod table;
 
 use std::path::PathBuf;
@@ -27,6 +28,11 @@ const BENCHES: &[(&str, &str)] = &[
         "path",
         "TCP to searchable through a real center, beside rsyslog to a file; then a steady rate, its lag and its alerts  \
          [--lines N] [--pairs N] [--rate N] [--seconds N] [--rules DIR]... [--binaries DIR]",
+    ),
+    (
+        "rules",
+        "a rule's file changed in a running center, to its first alert  \
+         [--changes N] [--rate N] [--rules DIR]... [--binaries DIR]",
     ),
 ];
 
@@ -55,6 +61,7 @@ fn one(name: &str, options: &Options) -> Result<()> {
         "udp" => intake::udp(options),
         "parse" => parse::run(options),
         "path" => path::run(options),
+        "rules" => rules::run(options),
         other => bail!("there is no bench `{other}`\n{}", usage()),
     }
 }

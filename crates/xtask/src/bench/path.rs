@@ -192,7 +192,7 @@ fn guessers(center: &Center) -> Result<BTreeSet<String>> {
 }
 
 /// The center's program: built here, unless `--binaries` names a folder.
-fn binary(options: &Options) -> Result<PathBuf> {
+pub fn binary(options: &Options) -> Result<PathBuf> {
     if let Some(folder) = options.text("binaries") {
         return Ok(std::path::absolute(folder)?.join("bongsu"));
     }

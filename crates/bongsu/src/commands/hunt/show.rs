@@ -6,13 +6,14 @@ use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 
 use anyhow::Result;
+use bongsu_center::attack::TACTICS;
 use bongsu_event::{Micros, Severity};
 use bongsu_sigma::{Matched, Rule, RuleSet};
 use serde::Serialize;
 
 use super::arguments::Plan;
 use super::run::Outcome;
-use super::tally::{LEVELS, TACTICS, Tally, place};
+use super::tally::{LEVELS, Tally, place};
 use super::work::Finding;
 use crate::cli::HuntOutput;
 use crate::output::{shown, width};

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bongsu_center::attack::TACTICS;
 use bongsu_event::{Micros, Severity};
 use bongsu_sigma::{Rule, RuleIdx, RuleSet};
 
@@ -17,26 +18,6 @@ const STEPS_MAX: usize = 4_096;
 /// Widths that a step of time may have, seconds.
 const WIDTHS: [i64; 11] =
     [1, 10, 60, 600, 3_600, 6 * 3_600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400, 3_650 * 86_400];
-
-/// The tactics of ATT&CK in their order, as tags name them. In 2026 defense evasion became stealth and defense impairment.
-pub const TACTICS: [&str; 16] = [
-    "reconnaissance",
-    "resource-development",
-    "initial-access",
-    "execution",
-    "persistence",
-    "privilege-escalation",
-    "defense-evasion",
-    "stealth",
-    "defense-impairment",
-    "credential-access",
-    "discovery",
-    "lateral-movement",
-    "collection",
-    "command-and-control",
-    "exfiltration",
-    "impact",
-];
 
 /// Levels, the gravest first.
 pub const LEVELS: [Severity; 5] = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Info];
