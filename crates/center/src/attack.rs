@@ -32,7 +32,7 @@ pub const TACTICS: [&str; 16] = [
 ];
 
 /// Those the file tells of, in the order of the matrix.
-pub fn matrix() -> impl Iterator<Item = &'static str> {
+pub fn told() -> impl Iterator<Item = &'static str> {
     TACTICS.into_iter().filter(|t| known().values().any(|k| k.tactics.contains(t)))
 }
 
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn the_file_is_whole_and_its_tactics_are_those_of_the_matrix() {
         assert!(known().len() > 600);
-        assert_eq!(matrix().count(), 14);
+        assert_eq!(told().count(), 14);
         for (id, known) in known() {
             assert!(id.starts_with('T') && !known.name.is_empty(), "{id}");
             assert!(known.tactics.iter().all(|t| TACTICS.contains(t)), "{id}: {:?}", known.tactics);

@@ -13,7 +13,7 @@ use super::Shared;
 use super::caller::By;
 use super::convert::{maybe_time, time};
 use super::failure::Answer;
-use crate::attack::{VERSION, bring, ids, known, matrix};
+use crate::attack::{VERSION, bring, ids, known, told};
 use crate::coverage::{SEEN_DAYS, needs, words};
 use crate::rulebook::Book;
 
@@ -81,7 +81,7 @@ pub(crate) async fn matrix(State(web): Shared, By(by): By) -> Answer<Json<Attack
         parents.into_iter().for_each(|id| whole.entry(id.to_owned()).or_default().add(rule));
         rule.techniques.iter().for_each(|id| own.entry(id.clone()).or_default().add(rule));
     }
-    let tactics = matrix().map(|name| tactic(name, &whole, &own)).collect();
+    let tactics = told().map(|name| tactic(name, &whole, &own)).collect();
     let sources = sources(&rules, &whole, &seen);
     Ok(Json(AttackMatrix {
         as_of: time(by.now()),
