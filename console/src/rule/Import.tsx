@@ -80,6 +80,43 @@ function Preview({ found }: { found: ImportPreview }) {
   );
 }
 
+/** A file, or a whole folder, in our own words: the browser's button has none of them. */
+function Choice(at: { id: string; label: string; folder?: boolean; onChosen: (files: FileList | null) => void }) {
+  const { t, count } = useWords();
+  const [files, setFiles] = useState<File[]>([]);
+  const first = files[0];
+  const name = at.folder ? first?.webkitRelativePath.split("/")[0] : first?.name;
+  return (
+    <div className="field">
+      <span>{at.label}</span>
+      <div className="row">
+        <label className="btn choice">
+          {t(at.folder ? "import.pick_folder" : "import.pick")}
+          <input
+            type="file"
+            id={at.id}
+            className="vh"
+            aria-label={at.label}
+            accept={at.folder ? undefined : ".zip,.tar,.gz,.tgz,.yml,.yaml"}
+            ref={(input) => {
+              if (at.folder) input?.setAttribute("webkitdirectory", "");
+            }}
+            multiple={at.folder}
+            onChange={(event) => {
+              setFiles([...(event.target.files ?? [])]);
+              at.onChosen(event.target.files);
+            }}
+          />
+        </label>
+        <span className="s13 t2">
+          {name ?? t("import.none")}
+          {at.folder && first ? ` · ${t("import.files", { n: count(files.length) })}` : null}
+        </span>
+      </div>
+    </div>
+  );
+}
+
 export function Import({ onClose }: { onClose: () => void }) {
   const { t, count } = useWords();
   const online = useOnline();
@@ -145,26 +182,8 @@ export function Import({ onClose }: { onClose: () => void }) {
     >
       <Part title={t("import.choose")} note={t("import.whole")}>
         <div className="form">
-          <label className="field">
-            <span>{t("import.archive")}</span>
-            <input
-              type="file"
-              id="import-archive"
-              className="input"
-              accept=".zip,.tar,.gz,.tgz,.yml,.yaml"
-              onChange={(event) => chosen(event.target.files)}
-            />
-          </label>
-          <label className="field">
-            <span>{t("import.folder")}</span>
-            <input
-              type="file"
-              className="input"
-              ref={(input) => input?.setAttribute("webkitdirectory", "")}
-              multiple
-              onChange={(event) => chosen(event.target.files)}
-            />
-          </label>
+          <Choice id="import-archive" label={t("import.archive")} onChosen={chosen} />
+          <Choice id="import-folder" label={t("import.folder")} folder onChosen={chosen} />
         </div>
         {look.isPending ? (
           <p className="s13 t2 more-link" role="status">
