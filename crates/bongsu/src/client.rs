@@ -46,7 +46,12 @@ impl Client {
                 data.display(),
                 data.display()
             ),
-            Err(_) => Ok(Self::Folder(Box::new(bongsu_center::start::offline(data).await?))),
+            Err(_) => {
+                // What a center would write to its log stands on this terminal. A second client of one process has it.
+                let log = tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR).without_time();
+                let _ = log.with_target(false).with_writer(std::io::stderr).try_init();
+                Ok(Self::Folder(Box::new(bongsu_center::start::offline(data).await?)))
+            }
         }
     }
 

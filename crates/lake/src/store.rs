@@ -91,6 +91,8 @@ fn lock(dir: &Path) -> Result<File> {
 impl Store {
     pub fn open(dir: &Path, options: LakeOptions) -> Result<Arc<Self>> {
         fs::create_dir_all(dir).at(dir)?;
+        // Files are asked for by their whole path.
+        let dir = &fs::canonicalize(dir).at(dir)?;
         let lock = lock(dir)?;
         let mut manifest = manifest::load(dir)?;
         if manifest.version == 0 {
