@@ -254,7 +254,8 @@ impl<'c> Gather<'c> {
                 }
                 let set = set_value(event, field, value);
                 self.found += usize::from(set);
-                set && !name.contains('.')
+                // A rule asks by the sender's own name too: it stays, unless it is one of the column's.
+                set && !name.contains('.') && is_called(field, name) && holds(event, field, value)
             }
         }
     }
@@ -297,6 +298,16 @@ impl<'c> Gather<'c> {
         }
         settle(event);
     }
+}
+
+/// Is it one of the column's names, as rules know it?
+fn is_called(field: Field, name: &str) -> bool {
+    field.name().eq_ignore_ascii_case(name) || field.aliases().any(|alias| alias.eq_ignore_ascii_case(name))
+}
+
+/// Does the column hold all that was written? Of `CITY\kim` it holds `kim`.
+fn holds(event: &Event, field: Field, value: &str) -> bool {
+    field.kind() != FieldKind::Text || event.text(field) == Some(value)
 }
 
 /// `GET`, `propfind`: does the word name what is asked of a web server?

@@ -53,7 +53,9 @@ impl FieldName {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let aliases = self.hot.filter(|_| self.own).into_iter();
         let aliases = aliases.flat_map(|f| f.aliases().map(|name| -> &str { name }));
-        std::iter::once(&*self.text).chain(aliases)
+        // The specification's own examples call a Windows event's channel so.
+        let channel = self.text.eq_ignore_ascii_case("EventLog").then_some("Channel");
+        std::iter::once(&*self.text).chain(aliases).chain(channel)
     }
     /// Does the column hold addresses?
     pub fn is_address(&self) -> bool {

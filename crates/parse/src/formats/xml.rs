@@ -17,6 +17,17 @@ pub struct Xml;
 
 /// Most tags looked at in one record; the rest stay in the raw bytes.
 const TAGS_MAX: usize = 1024;
+/// Names whose value is kept as it stands, beside the column that holds what is gathered from it.
+const WHOLE: [&str; 8] = [
+    "SubjectUserName",
+    "TargetUserName",
+    "User",
+    "Image",
+    "NewProcessName",
+    "ProcessName",
+    "NewProcessId",
+    "ProcessId",
+];
 /// How far into the body the record may begin, bytes.
 const HEAD_BYTES: usize = 64;
 
@@ -90,6 +101,7 @@ impl Reader<'_, '_> {
                     ("Data", "Name") => label = value,
                     (_, "xmlns" | "Guid" | "EventSourceName") | ("Execution" | "Correlation", _) => {}
                     ("Security", "UserID") => self.account = Some(value.to_owned()),
+                    ("Provider", "Name") => self.take("Provider_Name", value),
                     _ => self.take(key, value),
                 }
             }
@@ -103,6 +115,10 @@ impl Reader<'_, '_> {
     fn take(&mut self, name: &str, value: &str) {
         if net::is_nothing(value) {
             return;
+        }
+        // A rule asks for what stands in the log: the columns hold a person's or a program's bare name.
+        if WHOLE.contains(&name) {
+            self.event.add_extra(name, value);
         }
         match name {
             "SubjectUserName" => self.subject = Some(value.to_owned()),
