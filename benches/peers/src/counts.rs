@@ -20,6 +20,9 @@ const EXPECTED: &str = include_str!("../differences.txt");
 /// Events of one rule named in the output, at most.
 const SHOWN_MAX: usize = 12;
 
+/// When the lines of a recording are received, microseconds since 1970.
+const NOW: bongsu_event::Micros = bongsu_event::Micros(1_780_000_000_000_000);
+
 /// Of which events rules are asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Asked {
@@ -216,6 +219,51 @@ fn records(set: &RuleSet, path: &Path) -> Result<Vec<Record>> {
     );
     ensure!(astray == 0, "the JSON form changes what rules match");
     Ok(records)
+}
+
+/// How often each rule matches the lines as they are, and the events that our formats make of them: what a center sees
+/// of a shipper's JSON. Rules whose counts differ are listed; none is expected to lose a match.
+pub fn intake(given: &Arguments) -> Result<()> {
+    let (set, _) = RuleSet::load(&rules::read(&given.rules)?);
+    let context = bongsu_parse::Context { receive_time: NOW, timezone: jiff::tz::TimeZone::UTC };
+    let (mut scratch, mut again) = (Scratch::default(), Scratch::default());
+    let mut all: BTreeMap<&str, Tally> = BTreeMap::new();
+    for record in records(&set, &given.events)? {
+        let lines = ids(&set, set.matching_json(record.json.as_bytes(), &mut scratch)?);
+        let (event, _) = bongsu_parse::parse_record(record.json.clone().into(), &context, None);
+        let events = ids(&set, set.matching(&event, &mut again));
+        for id in lines.union(&events) {
+            let tally = all.entry(*id).or_default();
+            let (a, b) = (events.contains(id), lines.contains(id));
+            tally.ours += u64::from(a);
+            tally.theirs += u64::from(b);
+            match (a, b) {
+                (true, false) => tally.only_ours.push(record.id.clone()),
+                (false, true) => tally.only_theirs.push(record.id.clone()),
+                _ => {}
+            }
+        }
+    }
+    println!(
+        "detections in events {}, in lines {}",
+        all.values().map(|t| t.ours).sum::<u64>(),
+        all.values().map(|t| t.theirs).sum::<u64>()
+    );
+    let mut lost = 0;
+    for (id, tally) in all.iter().filter(|(_, t)| t.differ() > 0) {
+        lost += tally.only_theirs.len();
+        let title = set.find(id).and_then(|r| set.rule(r)).map_or("", |r| &r.title);
+        let first = |list: &[String]| list.first().cloned().unwrap_or_default();
+        println!(
+            "  {id} events {} ({}) lines {} ({}) {title}",
+            tally.ours,
+            first(&tally.only_ours),
+            tally.theirs,
+            first(&tally.only_theirs)
+        );
+    }
+    ensure!(lost == 0, "{lost} matches are lost on the way through the formats");
+    Ok(())
 }
 
 /// Each event as both sides are given it, behind its name.

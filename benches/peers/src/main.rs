@@ -34,7 +34,7 @@ pub struct Arguments {
 fn arguments() -> Result<(String, Arguments)> {
     let mut all = std::env::args().skip(1);
     let what = all.next().context(
-        "usage: bongsu-peers compare|counts|growth|lines|open --events FILE|FOLDER [--count N] [--seed N] RULES...",
+        "usage: bongsu-peers compare|counts|growth|intake|lines|open --events FILE|FOLDER [--count N] [--seed N] RULES...",
     )?;
     let mut given =
         Arguments { events: PathBuf::new(), rules: Vec::new(), count: 1_000_000, seed: 1, default_repetitions: 5 };
@@ -57,9 +57,10 @@ fn main() -> Result<()> {
     match what.as_str() {
         "compare" => compare::run(&given),
         "counts" => counts::run(&given),
+        "intake" => counts::intake(&given),
         "lines" => counts::lines(&given.events),
         "open" => compare::open(&given),
         "growth" => growth::run(&given),
-        other => bail!("`{other}` is not known: compare, counts, lines, open or growth"),
+        other => bail!("`{other}` is not known: compare, counts, intake, lines, open or growth"),
     }
 }

@@ -43,7 +43,7 @@ impl Format for Xml {
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         let start = start_of(line.body).ok_or(Unread::because("no XML element"))?;
         let mut reader = Reader {
-            gather: Gather::new(line.context),
+            gather: Gather::exact(line.context),
             event: &mut *event,
             account: None,
             subject: None,
@@ -105,20 +105,25 @@ impl Reader<'_, '_> {
                     _ => self.take(key, value),
                 }
             }
-            let inner = rest.split('<').next().unwrap_or("").trim();
-            if !inner.is_empty() && !tag.ends_with('/') {
-                self.take(label, &plain(inner));
+            let inner = rest.split('<').next().unwrap_or("");
+            let is_data = name == "Data" && label != name;
+            if tag.ends_with('/') || (inner.trim().is_empty() && !is_data) {
+                if is_data {
+                    self.take(label, "");
+                }
+                continue;
             }
+            self.take(label, &plain(if is_data { inner } else { inner.trim() }));
         }
     }
 
     fn take(&mut self, name: &str, value: &str) {
-        if net::is_nothing(value) {
-            return;
-        }
         // A rule asks for what stands in the log: the columns hold a person's or a program's bare name.
         if WHOLE.contains(&name) {
             self.event.add_extra(name, value);
+            if net::is_nothing(value) {
+                return;
+            }
         }
         match name {
             "SubjectUserName" => self.subject = Some(value.to_owned()),

@@ -240,6 +240,22 @@ fn windows_whatever_carries_it() {
         &[logon],
         &[],
     );
+    // What stands in the log is what rules ask for: a dash, nothing, a blank at the end.
+    let asked = "{ EventID: 8, IpAddress: '-', StartModule: '', LogonProcessName: 'NtLmSsp ' }";
+    let data =
+        r"<Data Name='IpAddress'>-</Data><Data Name='StartModule'></Data><Data Name='LogonProcessName'>NtLmSsp </Data>";
+    let xml = |data: &str| {
+        format!(
+            "<Event xmlns='x'><System><EventID>8</EventID><Channel>Security</Channel><Computer>dc-1</Computer></System><EventData>{data}</EventData></Event>"
+        )
+    };
+    let object = r#"{"EventTime":"2026-06-10 06:13:20","EventID":8,"Channel":"Security","IpAddress":"-","StartModule":"","LogonProcessName":"NtLmSsp "}"#;
+    found(
+        "{ product: windows, service: security }",
+        asked,
+        &[&xml(data), &xml(&data.replace("></Data><Data Name='Logon", "/><Data Name='Logon")), object],
+        &[&xml(&data.replace("<Data Name='StartModule'></Data>", "")), &object.replace("NtLmSsp ", "NtLmSsp")],
+    );
     for (part, channel, id) in [
         ("service: ntfs", "Microsoft-Windows-Ntfs/Operational", 1),
         ("service: bitlocker", "Microsoft-Windows-BitLocker/BitLocker Management", 1),
