@@ -119,6 +119,8 @@ impl<'a> Zoned<'a> {
     fn tell_url(self, f: &mut dyn FnMut(Key<'_>, ValueRef<'a>)) {
         let mut path = self.event.text(Field::UrlPath);
         if let Some(url) = self.event.text(Field::Url) {
+            // The community's rules write the whole target of a request there, path and query.
+            f(Key::Name("cs-uri-query"), ValueRef::Text(url));
             let (own, query) = parts_of_url(url);
             if let (None, Some(own)) = (path, own) {
                 f(Key::Hot(Field::UrlPath), ValueRef::Text(own));

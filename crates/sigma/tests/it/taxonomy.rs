@@ -111,7 +111,7 @@ fn proxies_web_servers_and_names() {
     let web = r#"203.0.113.7 - kim [10/Jun/2026:06:13:20 +0000] "GET /a/index.php?id=../../etc/passwd HTTP/1.1" 404 12 "http://evil.example/" "sqlmap/1.7""#;
     found(
         "{ category: webserver }",
-        "{ cs-method: GET, cs-uri-stem|endswith: .php, cs-uri-query|contains: ../, sc-status: 404, cs-user-agent|startswith: sqlmap,
+        "{ cs-method: GET, cs-uri-stem|endswith: .php, cs-uri-query|contains|all: [ ../, '/index.php?id=' ], sc-status: 404, cs-user-agent|startswith: sqlmap,
            cs-referer|contains: evil, cs-username: kim, c-ip: 203.0.113.7, cs-version: '1.1', sc-bytes: 12 }",
         &[web],
         &[&web.replace("404", "200")],
