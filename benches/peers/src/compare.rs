@@ -1,23 +1,15 @@
 //! One run, Bongsu beside rsigma, repetition by repetition.
 
-use std::collections::BTreeSet;
-
-use anyhow::{Result, bail};
+use anyhow::Result;
 use bongsu_sigma::{LoadOptions, RuleSet, RuleSource};
 
+use crate::counts::{self, Asked, Cause, Differences};
 use crate::peer::{self, Counts, Reader, Routed};
 use crate::usage::{spread, timed};
 use crate::{Arguments, events, rules};
 
 /// A ratio rests on so many pairs at least.
 const PAIRS_MIN: usize = 5;
-/// Rules whose counts differ from rsigma's, each for a reason that `docs/sigma.md` gives.
-const EXPECTED: &str = include_str!("../differences.txt");
-
-fn expected() -> BTreeSet<&'static str> {
-    let lines = EXPECTED.lines().map(|l| l.split('#').next().unwrap_or("").trim());
-    lines.filter(|l| !l.is_empty()).collect()
-}
 
 /// Bongsu over lines: detections with everything that held, as an alert needs them.
 pub fn bongsu(set: &RuleSet, lines: &[String], counts: &mut [u64]) {
@@ -44,27 +36,17 @@ fn load(sources: &[RuleSource], options: &LoadOptions) -> Loaded {
     Loaded { set, peer }
 }
 
-/// Counts that differ, by rule: ours, the peer's, title.
-fn differences(set: &RuleSet, ours: &[u64], peer: &Counts) -> Vec<(String, u64, u64, String)> {
-    let each = set.rules().iter().zip(ours).filter_map(|(rule, ours)| {
-        let theirs = peer.get(&rule.id).copied().unwrap_or(0);
-        (*ours != theirs).then(|| (rule.id.clone(), *ours, theirs, rule.title.clone()))
-    });
-    each.collect()
-}
-
-fn judge(what: &str, set: &RuleSet, ours: &[u64], peer: &Counts) -> bool {
-    let known = expected();
-    let found = differences(set, ours, peer);
+/// Counts that differ, said and held against the list, whose causes `counts` finds.
+fn judge(corpus: &str, asked: Asked, set: &RuleSet, ours: &[u64], peer: &Counts) -> Result<()> {
+    let known = counts::expected(corpus, asked)?;
+    let each = set.rules().iter().zip(ours).map(|(rule, ours)| (rule, *ours, peer.get(&rule.id).copied().unwrap_or(0)));
+    let cause = |id: &str| known.get(id).map_or(Cause::Language, |(_, _, cause)| *cause);
+    let found: Differences =
+        each.filter(|(_, a, b)| a != b).map(|(rule, a, b)| (rule.id.clone(), (a, b, cause(&rule.id)))).collect();
     let (sum, theirs) = (ours.iter().sum::<u64>(), peer.values().sum::<u64>());
-    println!("{what}: {sum} detections, rsigma {theirs}; {} rules differ", found.len());
-    let mut fine = true;
-    for (id, a, b, title) in found {
-        let explained = known.contains(id.as_str());
-        fine &= explained;
-        println!("  {id} {a} {b} {title}{}", if explained { " (explained in docs/sigma.md)" } else { "" });
-    }
-    fine
+    println!("{corpus}: {sum} detections, rsigma {theirs}; {} rules differ", found.len());
+    anyhow::ensure!(counts::judge(corpus, asked, &found)?, "the counts are not those listed");
+    Ok(())
 }
 
 fn ratio(what: &str, ratios: impl Iterator<Item = f64>) {
@@ -100,13 +82,18 @@ pub fn run(given: &Arguments) -> Result<()> {
     let (_, reader, bloom) = fastest;
     let (engines, routes) = if bloom { (&bloomed, &bloom_routes) } else { (&routed, &routes) };
 
+    let corpus = counts::corpus(&given.events);
     // The recording alone, by a set that has seen nothing: what it compiles on the way is part of the time.
     let mut single = Vec::new();
     for _ in 0..PAIRS_MIN {
         let (fresh, _) = RuleSet::load_with(&sources, &LoadOptions::default());
         let mut counts = vec![0u64; set.rules().len()];
         let (a, ()) = timed(|| bongsu(&fresh, &lines, &mut counts));
-        let (b, ()) = timed(|| engines.run(&lines, routes, reader, &mut Counts::new()));
+        let mut peers = Counts::new();
+        let (b, ()) = timed(|| engines.run(&lines, routes, reader, &mut peers));
+        if single.is_empty() {
+            judge(&corpus, Asked::Logsource, &set, &counts, &peers)?;
+        }
         single.push((a, b));
     }
     let each = 1e6 / lines.len() as f64;
@@ -124,7 +111,8 @@ pub fn run(given: &Arguments) -> Result<()> {
         let each = 1e6 / batch.len() as f64;
         let (a, ()) = timed(|| bongsu(&set, &batch, &mut ours));
         let (b, ()) = timed(|| engines.run(&batch, routes, reader, &mut theirs));
-        let c = (n < given.default_repetitions).then(|| timed(|| peer::run(&whole, &batch, reader, &mut Counts::new())).0);
+        let c =
+            (n < given.default_repetitions).then(|| timed(|| peer::run(&whole, &batch, reader, &mut Counts::new())).0);
         done += batch.len();
         pairs.push((a, b));
         defaults.extend(c.map(|c| c / a));
@@ -135,7 +123,23 @@ pub fn run(given: &Arguments) -> Result<()> {
     println!("bongsu: {done} events, {:.2} CPU µs an event, JSON reading included", sum * 1e6 / done as f64);
     ratio("against rsigma's fastest", pairs.iter().map(|(a, b)| b / a));
     ratio("against rsigma's default", defaults.into_iter());
-    if judge("detections", &set, &ours, &theirs) { Ok(()) } else { bail!("detections differ") }
+    varied(&corpus, &set, &ours, &theirs)
+}
+
+/// Of the repetitions too only the rules listed may differ, whatever their counts are there.
+fn varied(corpus: &str, set: &RuleSet, ours: &[u64], peer: &Counts) -> Result<()> {
+    let known = counts::expected(corpus, Asked::Logsource)?;
+    let (sum, theirs) = (ours.iter().sum::<u64>(), peer.values().sum::<u64>());
+    println!("repeated: {sum} detections, rsigma {theirs}");
+    for (rule, ours) in set.rules().iter().zip(ours) {
+        let theirs = peer.get(&rule.id).copied().unwrap_or(0);
+        anyhow::ensure!(
+            *ours == theirs || known.contains_key(&rule.id),
+            "{} matches {ours} times, {theirs} times in rsigma, and is not listed",
+            rule.id
+        );
+    }
+    Ok(())
 }
 
 /// The language alone: every rule against every event whatever its log source, counts beside rsigma's.
@@ -150,5 +154,5 @@ pub fn open(given: &Arguments) -> Result<()> {
     let (b, ()) = timed(|| peer::run(&whole, &lines, Reader::Serde, &mut theirs));
     let each = 1e6 / lines.len() as f64;
     println!("every rule on every event: bongsu {:.1} µs, rsigma {:.1} µs an event", a * each, b * each);
-    if judge("detections", &set, &ours, &theirs) { Ok(()) } else { bail!("detections differ") }
+    judge(&counts::corpus(&given.events), Asked::Every, &set, &ours, &theirs)
 }

@@ -4,7 +4,9 @@
 //! `differences.txt` fails.
 
 mod compare;
+mod counts;
 mod events;
+mod evtx;
 mod growth;
 mod peer;
 mod rules;
@@ -17,7 +19,7 @@ use anyhow::{Context as _, Result, bail};
 /// What a run is given.
 #[derive(Debug)]
 pub struct Arguments {
-    /// Events, JSON lines, perhaps compressed by zstd.
+    /// Events, JSON lines, perhaps compressed by zstd; for `counts` also a folder of EVTX.
     pub events: PathBuf,
     /// Folders of rules.
     pub rules: Vec<PathBuf>,
@@ -31,14 +33,11 @@ pub struct Arguments {
 
 fn arguments() -> Result<(String, Arguments)> {
     let mut all = std::env::args().skip(1);
-    let what = all.next().context("usage: bongsu-peers compare|growth|open --events FILE [--count N] [--seed N] RULES...")?;
-    let mut given = Arguments {
-        events: PathBuf::new(),
-        rules: Vec::new(),
-        count: 1_000_000,
-        seed: 1,
-        default_repetitions: 5,
-    };
+    let what = all.next().context(
+        "usage: bongsu-peers compare|counts|growth|intake|lines|open --events FILE|FOLDER [--count N] [--seed N] RULES...",
+    )?;
+    let mut given =
+        Arguments { events: PathBuf::new(), rules: Vec::new(), count: 1_000_000, seed: 1, default_repetitions: 5 };
     while let Some(word) = all.next() {
         let mut value = || all.next().with_context(|| format!("{word} needs a value"));
         match word.as_str() {
@@ -57,8 +56,11 @@ fn main() -> Result<()> {
     let (what, given) = arguments()?;
     match what.as_str() {
         "compare" => compare::run(&given),
+        "counts" => counts::run(&given),
+        "intake" => counts::intake(&given),
+        "lines" => counts::lines(&given.events),
         "open" => compare::open(&given),
         "growth" => growth::run(&given),
-        other => bail!("`{other}` is not known: compare, open or growth"),
+        other => bail!("`{other}` is not known: compare, counts, intake, lines, open or growth"),
     }
 }

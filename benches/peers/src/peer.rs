@@ -85,6 +85,10 @@ impl<'r> Routed<'r> {
     pub fn len(&self) -> usize {
         self.engines.len()
     }
+    /// Ids of the rules that match a line in one of the engines.
+    pub fn matched(&self, route: usize, line: &str) -> Vec<String> {
+        self.engines.get(route).map(|engine| matched(engine, line)).unwrap_or_default()
+    }
     /// Evaluate every line in its engine.
     pub fn run(&self, lines: &[String], routes: &[usize], reader: Reader, counts: &mut Counts) {
         for (line, route) in lines.iter().zip(routes) {
@@ -96,12 +100,19 @@ impl<'r> Routed<'r> {
 }
 
 /// Evaluate every line in one engine.
-pub fn run(engine: &Engine, lines: &[String], reader: Reader, counts: &mut Counts) {
+pub fn run<L: AsRef<str>>(engine: &Engine, lines: &[L], reader: Reader, counts: &mut Counts) {
     for line in lines {
-        if let Some(event) = read(line, reader) {
+        if let Some(event) = read(line.as_ref(), reader) {
             one(engine, &event, counts);
         }
     }
+}
+
+/// Ids of the rules that match a line.
+pub fn matched(engine: &Engine, line: &str) -> Vec<String> {
+    let mut counts = Counts::new();
+    run(engine, std::slice::from_ref(&line), Reader::Serde, &mut counts);
+    counts.into_keys().collect()
 }
 
 fn read(line: &str, reader: Reader) -> Option<Value> {

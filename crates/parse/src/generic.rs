@@ -33,6 +33,9 @@ enum Meaning {
     Nothing,
 }
 
+/// The white space around a long text is no one's question.
+const MESSAGE: Meaning = Meaning::Is(Field::Message);
+
 /// Names in small letters without punctuation, besides the columns' own names and aliases.
 #[rustfmt::skip]
 const SHARED: &[(&[&str], Field)] = &[
@@ -170,6 +173,8 @@ fn trim(value: &str) -> &str {
 /// What is gathered while the names of one line go by.
 pub(crate) struct Gather<'c> {
     context: &'c Context,
+    /// Values that only say there is nothing, and white space around others, are kept under the sender's own names.
+    exact: bool,
     /// How good the time found so far is; a lower one replaces it.
     time_rank: u8,
     date: Option<String>,
@@ -181,20 +186,29 @@ pub(crate) struct Gather<'c> {
 
 impl<'c> Gather<'c> {
     pub(crate) fn new(context: &'c Context) -> Self {
-        Self { context, time_rank: u8::MAX, date: None, clock: None, http_status: None, found: 0 }
+        Self { context, exact: false, time_rank: u8::MAX, date: None, clock: None, http_status: None, found: 0 }
+    }
+
+    /// For forms in which a value begins and ends where its sender says: a rule may ask for `-` or for an empty one.
+    pub(crate) fn exact(context: &'c Context) -> Self {
+        Self { exact: true, ..Self::new(context) }
     }
 
     /// Take one value under its name; a dotted name is tried whole, then without its first parts.
-    pub(crate) fn take(&mut self, event: &mut Event, name: &str, value: &str) {
-        let value = trim(value);
+    pub(crate) fn take(&mut self, event: &mut Event, name: &str, written: &str) {
+        let value = trim(written);
         if net::is_nothing(value) {
+            if self.exact {
+                event.add_extra(name, written);
+            }
             return;
         }
+        let written = if self.exact { written } else { value };
         let mut rest = name;
         loop {
             let mut buffer = [0u8; NAME_BYTES_MAX];
             if let Some(meaning) = plain(rest, &mut buffer).and_then(|n| NAMES.get(n)) {
-                if self.apply(event, meaning, name, value) {
+                if self.apply(event, meaning, name, value) && (value == written || meaning == MESSAGE) {
                     return;
                 }
                 break;
@@ -204,7 +218,7 @@ impl<'c> Gather<'c> {
                 None => break,
             }
         }
-        event.add_extra(name, value);
+        event.add_extra(name, written);
     }
 
     /// True if the value found its column.
@@ -254,7 +268,8 @@ impl<'c> Gather<'c> {
                 }
                 let set = set_value(event, field, value);
                 self.found += usize::from(set);
-                set && !name.contains('.')
+                // A rule asks by the sender's own name too: it stays, unless it is one of the column's.
+                set && !name.contains('.') && is_called(field, name) && holds(event, field, value)
             }
         }
     }
@@ -297,6 +312,16 @@ impl<'c> Gather<'c> {
         }
         settle(event);
     }
+}
+
+/// Is it one of the column's names, as rules know it?
+fn is_called(field: Field, name: &str) -> bool {
+    field.name().eq_ignore_ascii_case(name) || field.aliases().any(|alias| alias.eq_ignore_ascii_case(name))
+}
+
+/// Does the column hold all that was written? Of `CITY\kim` it holds `kim`.
+fn holds(event: &Event, field: Field, value: &str) -> bool {
+    field.kind() != FieldKind::Text || event.text(field) == Some(value)
 }
 
 /// `GET`, `propfind`: does the word name what is asked of a web server?

@@ -28,6 +28,16 @@ pub(crate) struct FieldName {
     pub own: bool,
 }
 
+/// Sigma's name and that of Windows' own log: the mapping that the specification gives under "Field Usage", and the
+/// channel as its examples call it. Its `ProcessCommandLine` is left out: no event of Windows has it.
+const MAPPED: [(&str, &str); 5] = [
+    ("Image", "NewProcessName"),
+    ("ParentImage", "ParentProcessName"),
+    ("Details", "NewValue"),
+    ("LogonId", "SubjectLogonId"),
+    ("EventLog", "Channel"),
+];
+
 impl FieldName {
     /// Resolve a name.
     pub fn new(name: &str) -> Result<Self, String> {
@@ -53,7 +63,8 @@ impl FieldName {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let aliases = self.hot.filter(|_| self.own).into_iter();
         let aliases = aliases.flat_map(|f| f.aliases().map(|name| -> &str { name }));
-        std::iter::once(&*self.text).chain(aliases)
+        let mapped = MAPPED.iter().filter(|(sigma, _)| sigma.eq_ignore_ascii_case(&self.text)).map(|(_, own)| *own);
+        std::iter::once(&*self.text).chain(aliases).chain(mapped)
     }
     /// Does the column hold addresses?
     pub fn is_address(&self) -> bool {

@@ -115,14 +115,38 @@ impl EventView for Zoned<'_> {
 }
 
 impl<'a> Zoned<'a> {
+    /// What the taxonomy asks of an address besides, where the line gave it whole.
+    fn tell_url(self, f: &mut dyn FnMut(Key<'_>, ValueRef<'a>)) {
+        let mut path = self.event.text(Field::UrlPath);
+        if let Some(url) = self.event.text(Field::Url) {
+            // The community's rules write the whole target of a request there, path and query.
+            f(Key::Name("cs-uri-query"), ValueRef::Text(url));
+            let (own, query) = parts_of_url(url);
+            if let (None, Some(own)) = (path, own) {
+                f(Key::Hot(Field::UrlPath), ValueRef::Text(own));
+                path = Some(own);
+            }
+            if let (None, Some(query)) = (self.event.text(Field::UrlQuery), query) {
+                f(Key::Hot(Field::UrlQuery), ValueRef::Text(query));
+            }
+        }
+        if let Some(extension) = path.and_then(extension) {
+            f(Key::Name("c-uri-extension"), ValueRef::Text(extension));
+        }
+    }
     fn tell(self, f: &mut dyn FnMut(Key<'_>, ValueRef<'a>)) {
         let e = self.event;
         for (field, value) in &e.fields {
             f(Key::Hot(*field), value.as_ref());
         }
+        let is_json = e.format == "json";
         for (name, value) in &e.extra {
             f(Key::Name(name), ValueRef::Text(value));
+            if is_json {
+                names::others(name, &mut |other| f(Key::Name(other), ValueRef::Text(value)));
+            }
         }
+        self.tell_url(f);
         for (meta, text) in [
             (Meta::Class, e.class.name()),
             (Meta::Activity, e.activity.name()),
@@ -156,6 +180,22 @@ impl<'a> Zoned<'a> {
             f(Key::Meta(Meta::Raw), ValueRef::Text(raw));
         }
     }
+}
+
+/// `exe` of `/a/b.exe`.
+fn extension(path: &str) -> Option<&str> {
+    let (_, extension) = path.rsplit('/').next()?.rsplit_once('.')?;
+    Some(extension).filter(|e| !e.is_empty())
+}
+
+/// Path and query of an address, absolute or not.
+fn parts_of_url(url: &str) -> (Option<&str>, Option<&str>) {
+    let (front, query) = url.split_once('?').map_or((url, None), |(front, query)| (front, Some(query)));
+    let path = match front.split_once("://") {
+        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)),
+        None => Some(front).filter(|p| p.starts_with('/')),
+    };
+    (path, query)
 }
 
 fn transport_name(t: Transport) -> &'static str {

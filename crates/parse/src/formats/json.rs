@@ -30,7 +30,7 @@ impl Format for Json {
     }
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         let start = start_of(line.body).ok_or(Unread::because("no JSON object"))?;
-        let mut gather = Gather::new(line.context);
+        let mut gather = Gather::exact(line.context);
         let object = line.body.get(start..).unwrap_or("");
         let (seen, whole) = walk(object, &mut |path, value| take(&mut gather, event, path, value));
         if seen == 0 || (!whole && seen < 3) {

@@ -14,6 +14,8 @@ pub struct KeyValue;
 
 /// Fewer pairs than this are a sentence with an equals sign in it.
 const PAIRS_MIN: usize = 3;
+/// ASCII's group separator.
+const GROUP: char = '\u{1d}';
 /// How much of a line is looked at to recognise it, bytes.
 const HEAD_BYTES: usize = 400;
 
@@ -48,7 +50,8 @@ impl Format for KeyValue {
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         let mut gather = Gather::new(line.context);
         let mut seen = 0;
-        for (key, value) in Pairs::greedy(line.body) {
+        // Linux audit puts this before what it adds for readers, right behind a quote.
+        for (key, value) in line.body.split(GROUP).flat_map(Pairs::greedy) {
             seen += 1;
             if key == "msg" && audit(event, &mut gather, &value) {
                 continue;
@@ -75,6 +78,7 @@ impl Format for KeyValue {
 fn audit(event: &mut Event, gather: &mut Gather<'_>, value: &str) -> bool {
     if let Some((stamp, _)) = value.strip_prefix("audit(").and_then(|v| v.split_once(':')) {
         gather.take(event, "timestamp", stamp);
+        event.set(Field::App, "auditd");
         return true;
     }
     if !value.starts_with("op=") && !value.starts_with("unit=") {

@@ -5,6 +5,7 @@ mod apache;
 mod cef;
 mod cisco_asa;
 mod cisco_ftd;
+mod cisco_ios;
 mod fortigate;
 mod iptables;
 mod json;
@@ -45,6 +46,7 @@ pub const FORMATS: &[&dyn Format] = &[
     &iptables::Iptables,
     &suricata::Suricata,
     &xml::Xml,
+    &cisco_ios::CiscoIos,
     &json::Json,
     &kv::KeyValue,
     &syslog::Syslog,

@@ -68,7 +68,11 @@ fn sudo(event: &mut Event, body: &str) -> Option<()> {
         match part.split_once('=') {
             Some(("TTY", tty)) => event.add_extra("tty", tty),
             Some(("PWD", folder)) => event.add_extra("pwd", folder),
-            Some(("USER", target)) => event.set(Field::DstUser, target),
+            Some(("USER", target)) => {
+                event.set(Field::DstUser, target);
+                // Rules of Sigma ask for it so.
+                event.add_extra("USER", target);
+            }
             Some(("GROUP", group)) => event.set(Field::Group, group),
             Some(("TSID", id)) => event.set(Field::Session, id),
             Some(("ENV", environment)) => event.add_extra("env", environment),

@@ -17,6 +17,17 @@ pub struct Xml;
 
 /// Most tags looked at in one record; the rest stay in the raw bytes.
 const TAGS_MAX: usize = 1024;
+/// Names whose value is kept as it stands, beside the column that holds what is gathered from it.
+const WHOLE: [&str; 8] = [
+    "SubjectUserName",
+    "TargetUserName",
+    "User",
+    "Image",
+    "NewProcessName",
+    "ProcessName",
+    "NewProcessId",
+    "ProcessId",
+];
 /// How far into the body the record may begin, bytes.
 const HEAD_BYTES: usize = 64;
 
@@ -32,7 +43,7 @@ impl Format for Xml {
     fn parse(&self, line: &Line<'_>, event: &mut Event) -> Result<(), Unread> {
         let start = start_of(line.body).ok_or(Unread::because("no XML element"))?;
         let mut reader = Reader {
-            gather: Gather::new(line.context),
+            gather: Gather::exact(line.context),
             event: &mut *event,
             account: None,
             subject: None,
@@ -90,19 +101,29 @@ impl Reader<'_, '_> {
                     ("Data", "Name") => label = value,
                     (_, "xmlns" | "Guid" | "EventSourceName") | ("Execution" | "Correlation", _) => {}
                     ("Security", "UserID") => self.account = Some(value.to_owned()),
+                    ("Provider", "Name") => self.take("Provider_Name", value),
                     _ => self.take(key, value),
                 }
             }
-            let inner = rest.split('<').next().unwrap_or("").trim();
-            if !inner.is_empty() && !tag.ends_with('/') {
-                self.take(label, &plain(inner));
+            let inner = rest.split('<').next().unwrap_or("");
+            let is_data = name == "Data" && label != name;
+            if tag.ends_with('/') || (inner.trim().is_empty() && !is_data) {
+                if is_data {
+                    self.take(label, "");
+                }
+                continue;
             }
+            self.take(label, &plain(if is_data { inner } else { inner.trim() }));
         }
     }
 
     fn take(&mut self, name: &str, value: &str) {
-        if net::is_nothing(value) {
-            return;
+        // A rule asks for what stands in the log: the columns hold a person's or a program's bare name.
+        if WHOLE.contains(&name) {
+            self.event.add_extra(name, value);
+            if net::is_nothing(value) {
+                return;
+            }
         }
         match name {
             "SubjectUserName" => self.subject = Some(value.to_owned()),

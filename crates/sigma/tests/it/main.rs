@@ -11,3 +11,4 @@ mod language;
 mod mapping;
 mod pipeline;
 mod support;
+mod taxonomy;

@@ -41,6 +41,27 @@ fn a_process_in_every_dress() {
 }
 
 #[test]
+fn windows_own_log_of_processes() {
+    found(
+        "{ product: windows, category: process_creation }",
+        r"{ Image|endswith: '\wevtutil.exe', ParentImage|endswith: '\cmd.exe', CommandLine|contains: ' cl ', LogonId: '0x3e7' }",
+        &[
+            r#"{"EventID":4688,"Channel":"Security","NewProcessName":"C:\\Windows\\wevtutil.exe","ParentProcessName":"C:\\cmd.exe","CommandLine":"wevtutil cl Security","SubjectLogonId":"0x3e7"}"#,
+            r#"{"Event":{"System":{"EventID":4688,"Channel":"Security"},"EventData":{"NewProcessName":"C:\\Windows\\wevtutil.exe","ParentProcessName":"C:\\cmd.exe","CommandLine":"wevtutil cl Security","SubjectLogonId":"0x3e7"}}}"#,
+        ],
+        &[
+            r#"{"EventID":4688,"Channel":"Security","NewProcessName":"C:\\x.exe","ParentProcessName":"C:\\cmd.exe","CommandLine":"wevtutil cl Security","SubjectLogonId":"0x3e7"}"#,
+        ],
+    );
+    found(
+        "{ product: windows, category: registry_set }",
+        "{ Details: '1' }",
+        &[r#"{"EventID":4657,"Channel":"Security","NewValue":"1"}"#],
+        &[r#"{"EventID":4657,"Channel":"Security","OldValue":"1"}"#],
+    );
+}
+
+#[test]
 fn services_of_windows_by_channel_and_provider() {
     for (service, event) in [
         ("security", r#"{"EventID":4624,"Channel":"Security"}"#),
