@@ -228,7 +228,9 @@ impl Store {
                 self.work.wait(&mut queue);
             }
             let linger = Instant::now() + Duration::from_millis(LINGER_MILLIS);
-            while !queue.hurry && !queue.closed && queue.rows < BATCH_ROWS {
+            // A queue of many small batches is company enough: `append` must not wait for the linger.
+            let few = |q: &Queue| q.rows < BATCH_ROWS && q.batches.len() < QUEUE_BATCHES_MAX / 2;
+            while !queue.hurry && !queue.closed && few(&queue) {
                 if self.work.wait_until(&mut queue, linger).timed_out() {
                     break;
                 }
