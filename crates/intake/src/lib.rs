@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! * nothing is read from a connection before what was read earlier has been delivered: a slow store slows the senders,
-//!   and a killed process loses no more than its socket buffers (over TLS, and one read);
+//!   and a killed process loses no more than its socket buffers (and one read over TLS, the beginning of a line over TCP);
 //! * nothing is dropped silently: what does not fit is cut, marked and counted; what the kernel drops is counted;
 //! * every connection, handshake, line and queue has a named limit;
 //! * absent here: any look at what a line says beyond telling lines apart.

@@ -2,7 +2,8 @@
 //!
 //! Invariants: one read at a time, delivered before the next; so back-pressure reaches the sender through TCP itself. Over
 //! plain TCP what is not delivered yet stands in the kernel's buffer: it is looked at there and taken out afterwards, so
-//! that a killed process has lost what its socket held and nothing besides.
+//! that a killed process has lost what its socket held and nothing besides, but the beginning of one line where much
+//! came at once.
 
 use std::future::Future;
 use std::io;
@@ -34,8 +35,10 @@ const BACKLOG: i32 = 1_024;
 /// Pause after a failed accept (no file descriptors left), so as not to spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Of a line whose end has not come, this much stays in the kernel's buffer, bytes; of a longer one nothing does.
+/// Of a line whose end has not come, this much stays in the kernel's buffer, bytes; of a longer one nothing does …
 const STAY_BYTES_MAX: usize = 4 * 1024;
+/// … nor if more than this stood there, bytes: what stays keeps its whole segment, and with it the window, closed.
+const STAY_READ_BYTES_MAX: usize = 8 * 1024;
 
 /// After the stop, a connection that says nothing for so long is closed …
 const DRAIN_PAUSE: Duration = Duration::from_millis(20);
@@ -228,7 +231,7 @@ impl Input for Plain {
         }
     }
     fn take(&mut self, safe: usize, stay: usize, buffer: &mut [u8]) -> usize {
-        let stay = if stay <= STAY_BYTES_MAX { stay } else { 0 };
+        let stay = if stay <= STAY_BYTES_MAX && safe <= STAY_READ_BYTES_MAX { stay } else { 0 };
         let mut left = safe.saturating_sub(stay);
         while left > 0 {
             let part = left.min(buffer.len());

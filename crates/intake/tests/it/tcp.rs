@@ -130,6 +130,30 @@ async fn what_is_not_stored_yet_stands_in_the_kernels_buffer() {
 }
 
 #[tokio::test]
+async fn a_line_that_the_window_cuts_in_two_is_one_line() {
+    const LINES: usize = 4_000;
+    let r = stream(Limits { partial: Duration::from_millis(500), ..Limits::default() }, None);
+    for round in 1..=8 {
+        // While the store waits the receive buffer fills, and the window closes within a line.
+        *r.store.blocked.lock() = true;
+        let mut c = TcpStream::connect(r.address).await.unwrap();
+        let sender = tokio::spawn(async move {
+            for n in 0..LINES {
+                c.write_all(format!("<13>{n} {}\n", "x".repeat(200 + n % 97)).as_bytes()).await.unwrap();
+            }
+        });
+        until(|| r.store.asked.load(SeqCst) > r.store.records.lock().len()).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        r.store.release();
+        sender.await.unwrap();
+        let records = r.store.wait_for(round * LINES).await;
+        let cut: Vec<_> = texts(&records).into_iter().filter(|t| !t.starts_with("<13>")).collect();
+        assert!(cut.is_empty(), "{cut:?}");
+        assert_eq!(records.len(), round * LINES);
+    }
+}
+
+#[tokio::test]
 async fn a_closed_store_closes_the_connection() {
     let r = stream(Limits::default(), None);
     *r.store.closed.lock() = true;
