@@ -3,6 +3,7 @@
 //! Invariant: what is measured is said, what differs is listed; a run whose detections differ beyond
 //! `differences.txt` fails.
 
+mod alone;
 mod compare;
 mod events;
 mod growth;
@@ -31,7 +32,7 @@ pub struct Arguments {
 
 fn arguments() -> Result<(String, Arguments)> {
     let mut all = std::env::args().skip(1);
-    let what = all.next().context("usage: bongsu-peers compare|growth|open --events FILE [--count N] [--seed N] RULES...")?;
+    let what = all.next().context("usage: bongsu-peers compare|growth|open|alone --events FILE [--count N] [--seed N] RULES...")?;
     let mut given = Arguments {
         events: PathBuf::new(),
         rules: Vec::new(),
@@ -59,6 +60,7 @@ fn main() -> Result<()> {
         "compare" => compare::run(&given),
         "open" => compare::open(&given),
         "growth" => growth::run(&given),
-        other => bail!("`{other}` is not known: compare, open or growth"),
+        "alone" => alone::run(&given),
+        other => bail!("`{other}` is not known: compare, open, growth or alone"),
     }
 }
