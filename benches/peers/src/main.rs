@@ -7,6 +7,7 @@ mod alone;
 mod compare;
 mod events;
 mod growth;
+mod kinds;
 mod peer;
 mod rules;
 mod usage;
@@ -61,6 +62,7 @@ fn main() -> Result<()> {
         "open" => compare::open(&given),
         "growth" => growth::run(&given),
         "alone" => alone::run(&given),
+        "kinds" => kinds::run(&given),
         other => bail!("`{other}` is not known: compare, open, growth or alone"),
     }
 }

@@ -13,6 +13,7 @@
 mod column;
 mod grams;
 mod lane;
+mod late;
 mod meter;
 mod names;
 mod program;
@@ -26,7 +27,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use bongsu_event::{Field, ValueRef};
 use hashbrown::HashMap;
 
-use self::column::{Columns, Groups};
+use self::column::Columns;
 use self::grams::Commonness;
 use self::lane::{Lane, Marks, Seen};
 use self::meter::Clock;
@@ -253,9 +254,7 @@ impl Plan {
         let gates: Vec<Terms> = gates.iter().map(|g| interned.gate(g)).collect();
         let units: Vec<Unit> = rules.map(|(e, gate)| Unit { terms: interned.terms(e), gate }).collect();
         let first = (0u32..).zip(&interned.terms).filter(|(_, t)| t.first).map(|(at, _)| (at, at));
-        let all: Vec<(u32, u32)> = first.collect();
-        let terms: Vec<u32> = all.iter().map(|(t, _)| *t).collect();
-        let first = Columns::new(all.into_iter(), &Groups::of(&terms, &interned), &interned);
+        let first = Columns::new(first, None, &interned);
         Self {
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             first,

@@ -474,7 +474,7 @@ pub(crate) fn ready<'v>(value: Raw<'v>, room: &'v mut String) -> ValueRef<'v> {
 }
 
 /// `raw` without escapes, as far as it is compared.
-fn plain_into(raw: &str, room: &mut String) {
+pub(super) fn plain_into(raw: &str, room: &mut String) {
     room.clear();
     // No escape is longer than six bytes for one: what lies beyond is never compared.
     unescape(cut(raw, MATCH_BYTES_MAX * 6), room);
