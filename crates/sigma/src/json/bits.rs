@@ -19,6 +19,7 @@ pub(crate) struct Bits {
     words: Vec<Word>,
     /// The line holds `\u`.
     unicode: bool,
+    ascii: bool,
 }
 
 impl Bits {
@@ -27,6 +28,7 @@ impl Bits {
         self.words.clear();
         self.words.reserve(bytes.len() / WORD + 1);
         self.unicode = false;
+        self.ascii = bytes.is_ascii();
         let mut escaped = 0;
         let (chunks, rest) = bytes.as_chunks::<WORD>();
         for chunk in chunks {
@@ -41,6 +43,10 @@ impl Bits {
     /// Does the line hold an escape of four digits?
     pub fn has_unicode(&self) -> bool {
         self.unicode
+    }
+    /// Does the line hold nothing but ASCII?
+    pub fn is_ascii(&self) -> bool {
+        self.ascii
     }
     /// The quote that closes the string opened at `open`, and whether a backslash stands between them.
     #[inline]

@@ -191,14 +191,14 @@ fn can_be_first(term: &Term) -> bool {
 pub(crate) enum Texts<'e, 't> {
     View(&'e dyn EventView),
     /// Of a JSON line, which holds all of them.
-    Raw(&'e str, &'t [Raw<'e>]),
+    Raw(&'e str, &'t Bits),
 }
 
 impl Texts<'_, '_> {
     fn each(&self, f: &mut dyn FnMut(Raw<'_>)) {
         match self {
             Self::View(event) => event.for_each_text(&mut |text| f(Raw::Value(ValueRef::Text(text)))),
-            Self::Raw(_, all) => all.iter().for_each(|text| f(*text)),
+            Self::Raw(line, bits) => json::each_text(line, bits, f),
         }
     }
 }
@@ -215,7 +215,6 @@ pub(crate) struct Scratch {
     last: Option<(Box<[u32]>, Arc<Lane>)>,
     lanes: HashMap<Box<[u32]>, Arc<Lane>>,
     seen: Vec<Seen<'static>>,
-    texts: Vec<Raw<'static>>,
     bits: Bits,
     names: Names,
     /// Lent for the next event alone.
@@ -312,22 +311,21 @@ impl Plan {
         self.begin(scratch);
         scratch.marks.fired.clear();
         let mut seen: Vec<Seen<'_>> = emptied(std::mem::take(&mut scratch.seen));
-        let mut texts: Vec<Raw<'_>> = emptied(std::mem::take(&mut scratch.texts));
+        let mut bits = std::mem::take(&mut scratch.bits);
         scratch.names.begin();
-        let Scratch { names, bits, .. } = scratch;
-        let mut intake =
-            Intake { interned: &self.interned, names, last: names::ROOT, seen: &mut seen, texts: &mut texts };
-        let read = json::read(line, bits, names::ROOT, &mut intake);
+        let names = &mut scratch.names;
+        let mut intake = Intake { interned: &self.interned, names, last: names::ROOT, seen: &mut seen };
+        let read = json::read(line, &mut bits, names::ROOT, &mut intake);
         if let Ok(text) = read {
-            self.decide(&Texts::Raw(text, &texts), &seen, scratch);
+            self.decide(&Texts::Raw(text, &bits), &seen, scratch);
         }
         scratch.seen = emptied(seen);
-        scratch.texts = emptied(texts);
+        scratch.bits = bits;
         read.map(|_| ())
     }
     fn decide(&self, texts: &Texts<'_, '_>, seen: &[Seen<'_>], scratch: &mut Scratch) {
         let Scratch { kind, room, .. } = scratch;
-        room.clean = matches!(texts, Texts::Raw(line, _) if !scratch.bits.has_unicode() && slot::is_clean(line));
+        room.clean = matches!(texts, Texts::Raw(line, bits) if !bits.has_unicode() && (bits.is_ascii() || slot::is_clean(line)));
         kind.clear();
         for value in seen {
             if let Some(column) = self.first.of(value.slot) {
