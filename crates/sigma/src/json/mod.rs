@@ -34,6 +34,16 @@ pub(crate) enum Raw<'a> {
     Digits(&'a str),
 }
 
+impl Raw<'_> {
+    /// How long its text is as the line has it, bytes.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Escaped(t) | Self::Digits(t) | Self::Value(ValueRef::Text(t)) => t.len(),
+            Self::Value(_) => 8,
+        }
+    }
+}
+
 /// Who is told what a line holds.
 pub(crate) trait Sink<'a> {
     /// A place in the tree of names.

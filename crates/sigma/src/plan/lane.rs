@@ -7,6 +7,7 @@
 use std::sync::OnceLock;
 
 use super::column::{Column, Columns};
+use super::learned::{Learning, Rates};
 use super::late::{Late, Prepared, look_for_words};
 use super::meter::Meter;
 use super::program::{self, ACCEPT, REJECT, Step, Terms};
@@ -30,6 +31,10 @@ pub(crate) struct Marks {
     held: Vec<u32>,
     woken: Vec<u32>,
     queue: Vec<u32>,
+    /// Terms that woke rules.
+    woken_by: Vec<u32>,
+    /// What asking late cost, nanoseconds by estimate.
+    spent: u32,
     /// Groups of late columns that were looked at, and late terms that were asked one by one.
     looked: Vec<u32>,
     asked: Vec<u32>,
@@ -65,9 +70,15 @@ pub(crate) struct Lane {
     keywords: Option<Column>,
     pairs: Vec<Pair>,
     late: Late,
+    learning: Learning,
     /// Term → units that ask it; made when the first event is counted.
     users: OnceLock<Vec<Vec<u32>>>,
 }
+
+/// What it costs to wake rules by a term, to ask a test by itself, and to look at a column, nanoseconds.
+const WOKEN_NANOS: usize = 10;
+const ASKED_NANOS: usize = 20;
+const LOOKED_NANOS: usize = 40;
 
 const NONE: u32 = u32::MAX;
 
@@ -84,13 +95,13 @@ struct Given<'g, 'e> {
 
 impl Lane {
     /// Compile what is left of these units (numbered by the plan).
-    pub fn new(units: &[(u32, Terms)], interned: &Interned) -> Self {
+    pub fn new(units: &[(u32, Terms)], rates: Rates, interned: &Interned) -> Self {
         let mut terms = Vec::new();
         let mut local: Vec<u32> = vec![NONE; interned.terms.len()];
         let mut always = Vec::new();
         let mut wakes: Vec<Vec<u32>> = Vec::new();
         for (n, (_, unit)) in units.iter().enumerate() {
-            match program::wakers(unit, &|t| interned.cost(t)) {
+            match program::wakers(unit, &|t| interned.cost(t, rates.of(t))) {
                 None => always.push(number(n)),
                 Some(set) => {
                     for term in set {
@@ -128,6 +139,8 @@ impl Lane {
         let waking = || terms.iter().copied().zip(0u32..).filter(|(_, n)| wakes_any(*n));
         let is = |t: u32, what: fn(&InternedTerm) -> bool| interned.terms.get(t as usize).is_some_and(what);
         let words: Vec<(u32, u32)> = waking().filter(|(t, _)| is(*t, |t| t.term.field.is_keyword())).collect();
+        let tests = |t: u32| interned.terms.get(t as usize).map_or(0, |t| t.term.tests.len());
+        let waking_tests = waking().map(|(t, _)| tests(t)).sum();
         let columns = Columns::new(waking().filter(|(t, _)| is(*t, |t| !t.pairs)), None, interned);
         Self {
             terms: terms.len(),
@@ -140,12 +153,28 @@ impl Lane {
             keywords: (!words.is_empty()).then(|| Column::new(words, NONE)),
             pairs: pairs(&terms, interned),
             late,
+            learning: Learning::new(rates, units.len(), terms.len(), waking_tests),
             global: terms.into(),
             users: OnceLock::new(),
         }
     }
 
-    /// Which units match? The answer is in `marks.fired`, in order.
+    /// Has another lane taken its place?
+    #[inline]
+    pub fn is_retired(&self) -> bool {
+        self.learning.is_retired()
+    }
+    /// Another lane takes its place.
+    pub fn retire(&self) {
+        self.learning.retire();
+    }
+    /// What it has learned.
+    pub fn rates(&self) -> Rates {
+        let bounds = self.wake_starts.windows(2).map(|w| w.first() != w.last());
+        let waking = self.global.iter().copied().enumerate().zip(bounds).filter(|(_, wakes)| *wakes);
+        self.learning.rates(waking.map(|(term, _)| term))
+    }
+    /// Which units match? The answer is in `marks.fired`, in order. Gives whether the lane should be compiled anew.
     pub fn run(
         &self,
         interned: &Interned,
@@ -153,7 +182,7 @@ impl Lane {
         seen: &[Seen<'_>],
         marks: &mut Marks,
         room: &mut Room,
-    ) {
+    ) -> bool {
         marks.begin(self.terms, self.units.len(), self.late.groups());
         let given = Given { interned, texts, seen };
         for value in seen {
@@ -168,6 +197,7 @@ impl Lane {
             }
         }
         self.decide(&given, marks, room);
+        self.learning.is_on() && self.learning.note(&marks.woken_by, marks.spent)
     }
     /// Look at the values that only woken rules ask for.
     fn look_late(&self, step: &Step, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
@@ -177,8 +207,11 @@ impl Lane {
         let term = self.global.get(step.term as usize).and_then(|t| given.interned.terms.get(*t as usize));
         let Some(term) = term else { return };
         let tests = term.term.tests.as_slice();
+        let bytes = |v: &Seen<'_>| if term.slots.contains(&v.slot) { v.value.bytes() } else { 0 };
+        let bytes: usize = given.seen.iter().map(bytes).sum();
         if self.late.asks_alone(step.group, tests.len()) {
             marks.ask(step.term);
+            marks.spend(tests.len() * ASKED_NANOS + bytes / 4);
             let mut values = given.seen.iter().enumerate().filter(|(_, v)| term.slots.contains(&v.slot));
             if values.any(|(at, v)| marks.prepared.holds(tests, at, v)) {
                 marks.hold(self, step.term);
@@ -186,6 +219,7 @@ impl Lane {
             return;
         }
         marks.look_at(step.group);
+        marks.spend(LOOKED_NANOS + bytes);
         self.late.look(step.group, given.interned, given.texts, given.seen, room, &mut |term| marks.hold(self, term));
     }
     fn decide(&self, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
@@ -310,6 +344,8 @@ impl Marks {
         }
         self.epoch += 1;
         self.queue.clear();
+        self.woken_by.clear();
+        self.spent = 0;
         self.prepared.begin();
         if self.held.len() < terms {
             self.held.resize(terms, 0);
@@ -330,6 +366,9 @@ impl Marks {
             *stamp = self.epoch;
         }
     }
+    fn spend(&mut self, nanos: usize) {
+        self.spent = self.spent.saturating_add(number(nanos));
+    }
     fn is_asked(&self, term: u32) -> bool {
         self.asked.get(term as usize) == Some(&self.epoch)
     }
@@ -346,6 +385,11 @@ impl Marks {
         *stamp = self.epoch;
         let bounds = (lane.wake_starts.get(term as usize), lane.wake_starts.get(term as usize + 1));
         let (Some(start), Some(end)) = bounds else { return };
+        if start == end {
+            return;
+        }
+        self.woken_by.push(term);
+        self.spend(WOKEN_NANOS);
         for unit in lane.wake.get(*start as usize..*end as usize).unwrap_or_default() {
             if let Some(stamp) = self.woken.get_mut(*unit as usize)
                 && *stamp != self.epoch

@@ -14,6 +14,7 @@ mod column;
 mod grams;
 mod lane;
 mod late;
+mod learned;
 mod meter;
 mod names;
 mod program;
@@ -30,6 +31,7 @@ use hashbrown::HashMap;
 use self::column::Columns;
 use self::grams::Commonness;
 use self::lane::{Lane, Marks, Seen};
+use self::learned::Rates;
 use self::meter::Clock;
 pub(crate) use self::meter::UnitCost;
 use self::names::{Intake, Names};
@@ -54,6 +56,8 @@ pub(crate) struct InternedTerm {
     term: Arc<Term>,
     slots: Vec<u32>,
     likelihood: u32,
+    /// What looking for it takes.
+    work: u32,
     /// How many rules ask for it.
     uses: u32,
     /// It tells kinds of events apart: asked before a lane is chosen.
@@ -93,10 +97,11 @@ impl Interned {
     }
     /// What waiting for it costs: how likely it is, how common whatever many rules ask for, and what looking at values
     /// takes: a rule that waits for the end of a name leaves long texts alone until it is woken.
-    fn cost(&self, term: u32) -> u32 {
-        self.terms.get(term as usize).map_or(1_000, |t| {
-            let work = t.term.tests.iter().map(Test::work).max().unwrap_or(1);
-            t.likelihood.saturating_mul(8 + t.uses.min(1_000)).saturating_mul(work)
+    /// Where events have told how often it holds, that is what counts.
+    fn cost(&self, term: u32, rate: Option<u32>) -> u32 {
+        self.terms.get(term as usize).map_or(1_000, |t| match rate {
+            Some(rate) => rate.saturating_mul(8).saturating_add(1).saturating_mul(t.work),
+            None => t.likelihood.saturating_mul(8 + t.uses.min(1_000)).saturating_mul(t.work),
         })
     }
     fn slots_of(&self, field: &FieldName) -> Vec<u32> {
@@ -137,7 +142,8 @@ impl Interned {
         let slots = self.slots_of(&term.field);
         let first = FIRST_FIELDS.contains(&&*term.field.text) && can_be_first(term);
         let pairs = term.tests.iter().any(|t| matches!(t, Test::Field { .. }));
-        self.terms.push(InternedTerm { term: Arc::clone(term), slots, likelihood: tests, uses: 0, first, pairs });
+        let work = term.tests.iter().map(Test::work).max().unwrap_or(1);
+        self.terms.push(InternedTerm { term: Arc::clone(term), slots, likelihood: tests, work, uses: 0, first, pairs });
         self.term_at.insert(Arc::clone(term), at);
         at
     }
@@ -334,25 +340,28 @@ impl Plan {
         }
         kind.sort_unstable();
         kind.dedup();
-        let same = scratch.last.as_ref().is_some_and(|(known, _)| **known == *scratch.kind);
+        let same = scratch.last.as_ref().is_some_and(|(known, lane)| **known == *scratch.kind && !lane.is_retired());
         if !same {
             let lane = self.lane(scratch);
             scratch.last = Some((scratch.kind.as_slice().into(), lane));
         }
         if let Some((_, lane)) = &scratch.last {
             scratch.room.timed.clock = scratch.clock.take();
-            lane.run(&self.interned, texts, seen, &mut scratch.marks, &mut scratch.room);
+            let anew = lane.run(&self.interned, texts, seen, &mut scratch.marks, &mut scratch.room);
             scratch.room.timed.clock = None;
+            if anew {
+                self.replace(&scratch.kind, lane);
+            }
         }
     }
     /// The lane for events of which these terms hold, from the thread's own memory if it has it.
     fn lane(&self, scratch: &mut Scratch) -> Arc<Lane> {
         let kind = scratch.kind.as_slice();
-        if let Some(lane) = scratch.lanes.get(kind) {
+        if let Some(lane) = scratch.lanes.get(kind).filter(|l| !l.is_retired()) {
             return Arc::clone(lane);
         }
         let lane = self.shared_lane(kind);
-        if scratch.lanes.len() < LANES_MAX {
+        if scratch.lanes.len() < LANES_MAX || scratch.lanes.contains_key(kind) {
             scratch.lanes.insert(kind.into(), Arc::clone(&lane));
         }
         lane
@@ -366,16 +375,29 @@ impl Plan {
         drop(lanes);
         if full {
             // Too many kinds of events: one lane of all rules.
-            return Arc::clone(self.whole.get_or_init(|| Arc::new(self.compiled(&|_| None))));
+            return Arc::clone(self.whole.get_or_init(|| Arc::new(self.compiled(&|_| None, Rates::default()))));
         }
-        let first = |term: u32| self.interned.terms.get(term as usize).is_some_and(|t| t.first);
-        let known = |term: u32| first(term).then(|| kind.binary_search(&term).is_ok());
-        let lane = Arc::new(self.compiled(&known));
+        let lane = Arc::new(self.compiled_for(kind, Rates::default()));
         let mut lanes = self.lanes.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lanes.entry(kind.into()).or_insert(lane))
     }
+    /// Compile the lane of a kind anew with what it has learned; one that is of all kinds stays.
+    fn replace(&self, kind: &[u32], lane: &Lane) {
+        let known = self.lanes.read().unwrap_or_else(PoisonError::into_inner).contains_key(kind);
+        if !known {
+            return;
+        }
+        let new = Arc::new(self.compiled_for(kind, lane.rates()));
+        self.lanes.write().unwrap_or_else(PoisonError::into_inner).insert(kind.into(), new);
+        lane.retire();
+    }
+    fn compiled_for(&self, kind: &[u32], rates: Rates) -> Lane {
+        let first = |term: u32| self.interned.terms.get(term as usize).is_some_and(|t| t.first);
+        let known = |term: u32| first(term).then(|| kind.binary_search(&term).is_ok());
+        self.compiled(&known, rates)
+    }
     /// What is left of every rule once some terms are known.
-    fn compiled(&self, known: &dyn Fn(u32) -> Option<bool>) -> Lane {
+    fn compiled(&self, known: &dyn Fn(u32) -> Option<bool>, rates: Rates) -> Lane {
         let gates: Vec<Terms> = self.gates.iter().map(|g| program::simplified(g, known)).collect();
         let mut left = Vec::new();
         for (number, unit) in (0u32..).zip(&self.units) {
@@ -388,7 +410,7 @@ impl Plan {
                 left.push((number, terms));
             }
         }
-        Lane::new(&left, &self.interned)
+        Lane::new(&left, rates, &self.interned)
     }
 }
 
