@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use super::column::{Column, Columns};
 use super::learned::{Learning, Rates};
-use super::late::{Late, Prepared, look_for_words};
+use super::late::{Asked, Late, Prepared, look_for_words};
 use super::meter::Meter;
 use super::program::{self, ACCEPT, REJECT, Step, Terms};
 use super::slot::{Room, ready};
@@ -35,8 +35,8 @@ pub(crate) struct Marks {
     woken_by: Vec<u32>,
     /// What asking late cost, nanoseconds by estimate.
     spent: u32,
-    /// Groups of late columns that were looked at, and late terms that were asked one by one.
-    looked: Vec<u32>,
+    /// What was asked of each group of late columns, and late terms that were asked one by one.
+    groups: Vec<Asked>,
     asked: Vec<u32>,
     prepared: Prepared,
     /// Units that matched, in their order.
@@ -75,10 +75,8 @@ pub(crate) struct Lane {
     users: OnceLock<Vec<Vec<u32>>>,
 }
 
-/// What it costs to wake rules by a term, to ask a test by itself, and to look at a column, nanoseconds.
-const WOKEN_NANOS: usize = 10;
-const ASKED_NANOS: usize = 20;
-const LOOKED_NANOS: usize = 40;
+/// What it costs to wake rules by a term, nanoseconds.
+const WOKEN_NANOS: u32 = 10;
 
 const NONE: u32 = u32::MAX;
 
@@ -201,7 +199,10 @@ impl Lane {
     }
     /// Look at the values that only woken rules ask for.
     fn look_late(&self, step: &Step, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
-        if marks.is_looked_at(step.group) || marks.is_asked(step.term) {
+        let epoch = marks.epoch;
+        let Some(mut asked) = marks.groups.get(step.group as usize).copied() else { return };
+        asked.begin(epoch);
+        if asked.is_whole() || marks.is_asked(step.term) {
             return;
         }
         let term = self.global.get(step.term as usize).and_then(|t| given.interned.terms.get(*t as usize));
@@ -209,17 +210,19 @@ impl Lane {
         let tests = term.term.tests.as_slice();
         let bytes = |v: &Seen<'_>| if term.slots.contains(&v.slot) { v.value.bytes() } else { 0 };
         let bytes: usize = given.seen.iter().map(bytes).sum();
-        if self.late.asks_alone(step.group, tests.len()) {
+        let (alone, nanos) = self.late.asks_alone(step.group, &mut asked, term.weight, number(bytes));
+        marks.spend(nanos);
+        if let Some(place) = marks.groups.get_mut(step.group as usize) {
+            *place = asked;
+        }
+        if alone {
             marks.ask(step.term);
-            marks.spend(tests.len() * ASKED_NANOS + bytes / 4);
             let mut values = given.seen.iter().enumerate().filter(|(_, v)| term.slots.contains(&v.slot));
             if values.any(|(at, v)| marks.prepared.holds(tests, at, v)) {
                 marks.hold(self, step.term);
             }
             return;
         }
-        marks.look_at(step.group);
-        marks.spend(LOOKED_NANOS + bytes);
         self.late.look(step.group, given.interned, given.texts, given.seen, room, &mut |term| marks.hold(self, term));
     }
     fn decide(&self, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
@@ -338,7 +341,7 @@ impl Marks {
         if self.epoch == u32::MAX {
             self.held.fill(0);
             self.woken.fill(0);
-            self.looked.fill(0);
+            self.groups.fill(Asked::default());
             self.asked.fill(0);
             self.epoch = 0;
         }
@@ -354,20 +357,12 @@ impl Marks {
         if self.woken.len() < units {
             self.woken.resize(units, 0);
         }
-        if self.looked.len() < groups {
-            self.looked.resize(groups, 0);
+        if self.groups.len() < groups {
+            self.groups.resize(groups, Asked::default());
         }
     }
-    fn is_looked_at(&self, group: u32) -> bool {
-        self.looked.get(group as usize) == Some(&self.epoch)
-    }
-    fn look_at(&mut self, group: u32) {
-        if let Some(stamp) = self.looked.get_mut(group as usize) {
-            *stamp = self.epoch;
-        }
-    }
-    fn spend(&mut self, nanos: usize) {
-        self.spent = self.spent.saturating_add(number(nanos));
+    fn spend(&mut self, nanos: u32) {
+        self.spent = self.spent.saturating_add(nanos);
     }
     fn is_asked(&self, term: u32) -> bool {
         self.asked.get(term as usize) == Some(&self.epoch)

@@ -1,5 +1,6 @@
-//! Terms of a lane that no rule waits for: asked when a woken rule comes to them, one by one, until so much has been
-//! asked that compiling all of them together is cheaper.
+//! Terms of a lane that no rule waits for: asked when a woken rule comes to them. Few are asked one by one; where many
+//! are, a look at all of them together is cheaper, once they are compiled. They are compiled when what that would have
+//! saved comes to what it costs.
 //!
 //! Invariant: whether terms are asked one by one or together changes nothing but time.
 
@@ -15,8 +16,8 @@ use crate::atom::{Test, text_of};
 use crate::json::Raw;
 use crate::pattern::fold_into;
 
-/// To compile a test costs so many times what it costs to ask it once.
-const COMPILING: u32 = 8;
+/// Compiling a test, nanoseconds.
+const COMPILE_NANOS: u32 = 500;
 
 /// The terms.
 #[derive(Debug)]
@@ -28,12 +29,26 @@ pub(super) struct Late {
     of_term: Box<[u32]>,
 }
 
-/// Columns that are looked at together, and what asking their terms one by one has come to.
-#[derive(Debug)]
+/// Columns that are looked at together.
+#[derive(Debug, Default)]
 struct Group {
-    /// Asking costs so much before its terms are compiled.
-    limit: u32,
-    asked: AtomicU32,
+    /// Compiling costs so much, and so much was lost by not having compiled, nanoseconds.
+    price: u32,
+    lost: AtomicU32,
+}
+
+/// What asking terms of a group one by one has come to in an event.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked {
+    epoch: u32,
+    nanos: u32,
+    /// All of the group's terms are known.
+    whole: bool,
+}
+
+/// What a term costs to be asked alone of so many bytes, and with all others at once, nanoseconds.
+fn costs(work: u32, bytes: u32) -> (u32, u32) {
+    (work.saturating_mul(5 + bytes / 64), 40 + bytes)
 }
 
 const NONE: u32 = u32::MAX;
@@ -49,8 +64,7 @@ impl Late {
             .collect();
         let plain: Vec<u32> = chosen.iter().map(|(t, _)| *t).collect();
         let known = Groups::of(&plain, interned);
-        let mut groups: Vec<Group> =
-            (0..known.count).map(|_| Group { limit: 0, asked: AtomicU32::new(0) }).collect();
+        let mut groups: Vec<Group> = (0..known.count).map(|_| Group::default()).collect();
         let mut of_term: Box<[u32]> = vec![NONE; terms.len()].into();
         for (term, n) in &chosen {
             let Some(at) = known.of_term(*term) else { continue };
@@ -58,8 +72,9 @@ impl Late {
                 *place = u32::try_from(at).unwrap_or(NONE);
             }
             let tests = interned.terms.get(*term as usize).map_or(0, |t| t.term.tests.len());
-            if let (Some(group), true) = (groups.get_mut(at), at + 1 < known.count) {
-                group.limit = group.limit.saturating_add(u32::try_from(tests).unwrap_or(NONE).saturating_mul(COMPILING));
+            if let Some(group) = groups.get_mut(at) {
+                let price = u32::try_from(tests).unwrap_or(NONE).saturating_mul(COMPILE_NANOS);
+                group.price = group.price.saturating_add(price);
             }
         }
         let word = |t: u32| interned.terms.get(t as usize).is_some_and(|t| t.term.field.is_keyword());
@@ -76,12 +91,24 @@ impl Late {
     pub fn groups(&self) -> usize {
         self.groups.len()
     }
-    /// The next term of this group costs so many tests: should it be asked by itself?
-    pub fn asks_alone(&self, group: u32, tests: usize) -> bool {
-        let Some(group) = self.groups.get(group as usize) else { return false };
-        // Close to the limit threads may go beyond it a little, which costs nothing but that.
-        group.asked.load(Ordering::Relaxed) < group.limit
-            && group.asked.fetch_add(u32::try_from(tests).unwrap_or(NONE / 2), Ordering::Relaxed) < group.limit
+    /// Should the next term of this group, which takes so much work for so many bytes, be asked by itself? Keywords never
+    /// are. Gives what it will cost, nanoseconds.
+    pub fn asks_alone(&self, group: u32, asked: &mut Asked, work: u32, bytes: u32) -> (bool, u32) {
+        let (alone, together) = costs(work, bytes);
+        let Some(known) = self.groups.get(group as usize).filter(|_| group as usize + 1 < self.groups.len()) else {
+            return (false, together);
+        };
+        let sum = asked.nanos.saturating_add(alone);
+        // Threads that lose at once may lose a little more than the price.
+        if sum > together && known.lost.load(Ordering::Relaxed) >= known.price {
+            asked.whole = true;
+            return (false, together);
+        }
+        if sum > together {
+            known.lost.fetch_add(alone, Ordering::Relaxed);
+        }
+        asked.nanos = sum;
+        (true, alone)
     }
     /// Look at all values of a group.
     pub fn look(
@@ -114,6 +141,19 @@ pub(super) fn look_for_words(
 ) {
     if let Some(column) = column.filter(|c| c.may_hold(interned, texts, room)) {
         texts.each(&mut |text| column.scan(interned, text, false, room, hit));
+    }
+}
+
+impl Asked {
+    /// In this event.
+    pub fn begin(&mut self, epoch: u32) {
+        if self.epoch != epoch {
+            *self = Self { epoch, ..Self::default() };
+        }
+    }
+    /// Are all of the group's terms known?
+    pub fn is_whole(self) -> bool {
+        self.whole
     }
 }
 

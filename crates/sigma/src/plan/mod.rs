@@ -56,8 +56,9 @@ pub(crate) struct InternedTerm {
     term: Arc<Term>,
     slots: Vec<u32>,
     likelihood: u32,
-    /// What looking for it takes.
+    /// What looking for it takes: for the hardest of its tests, and for all of them.
     work: u32,
+    weight: u32,
     /// How many rules ask for it.
     uses: u32,
     /// It tells kinds of events apart: asked before a lane is chosen.
@@ -143,7 +144,9 @@ impl Interned {
         let first = FIRST_FIELDS.contains(&&*term.field.text) && can_be_first(term);
         let pairs = term.tests.iter().any(|t| matches!(t, Test::Field { .. }));
         let work = term.tests.iter().map(Test::work).max().unwrap_or(1);
-        self.terms.push(InternedTerm { term: Arc::clone(term), slots, likelihood: tests, work, uses: 0, first, pairs });
+        let weight = term.tests.iter().map(Test::work).fold(0, u32::saturating_add);
+        let term_at = InternedTerm { term: Arc::clone(term), slots, likelihood: tests, work, weight, uses: 0, first, pairs };
+        self.terms.push(term_at);
         self.term_at.insert(Arc::clone(term), at);
         at
     }
