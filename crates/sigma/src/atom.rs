@@ -5,7 +5,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bongsu_event::ValueRef;
 use ipnet::IpNet;
@@ -13,6 +13,7 @@ use regex::Regex;
 
 use crate::limits::{MATCH_BYTES_MAX, REGEX_BYTES_MAX, REGEX_COMPILED_BYTES_MAX};
 use crate::pattern::{Pattern, Shape, fold};
+use crate::required;
 
 /// A comparison of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -172,7 +173,9 @@ impl TimePart {
 #[derive(Clone, Debug)]
 pub(crate) struct Expression {
     source: Arc<str>,
-    pub regex: Regex,
+    /// Shared: a clone of its own would have to warm its tables anew.
+    pub regex: Arc<Regex>,
+    required: OnceLock<Option<Vec<String>>>,
 }
 
 impl Expression {
@@ -198,7 +201,11 @@ impl Expression {
                 let last = text.trim().lines().last().unwrap_or("").trim().trim_start_matches("error: ").to_owned();
                 format!("the regular expression `{written}` can't be used: {last}")
             })?;
-        Ok(Self { source: source.into(), regex })
+        Ok(Self { source: source.into(), regex: Arc::new(regex), required: OnceLock::new() })
+    }
+    /// Folded literals, one of which must occur; `None`: nothing is required.
+    pub fn required(&self) -> Option<&[String]> {
+        self.required.get_or_init(|| required::literals(&self.source)).as_deref()
     }
     /// The expression with its flags.
     pub fn source(&self) -> &str {

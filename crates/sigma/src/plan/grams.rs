@@ -184,16 +184,16 @@ fn is_plain(bytes: &[u8]) -> bool {
 
 impl Grams {
     /// `None` where there is nothing to look for.
-    pub fn new(literals: Vec<(Vec<u8>, Id)>, common: &Commonness) -> Option<Self> {
+    pub fn new(literals: &[(impl AsRef<[u8]>, Id)], common: &Commonness) -> Option<Self> {
         if literals.is_empty() {
             return None;
         }
         let mut this = Self::default();
         for (text, id) in literals {
-            match *text.as_slice() {
-                [] => this.empty.push(id),
-                [byte] => this.single.push((byte, id)),
-                _ => this.literals.push(Literal { text: text.into(), id }),
+            match text.as_ref() {
+                [] => this.empty.push(*id),
+                [byte] => this.single.push((*byte, *id)),
+                text => this.literals.push(Literal { text: text.into(), id: *id }),
             }
         }
         let (long, plain) = Windows::new(&this.literals, common);
@@ -279,9 +279,11 @@ impl Commonness {
     /// Of all literals.
     pub fn of_all<'l>(literals: impl Iterator<Item = &'l str>) -> Self {
         let mut this = Self(vec![0; COUNTS]);
-        for gram in literals.flat_map(|l| l.as_bytes().windows(GRAM)).filter_map(|w| gram_at(w, 0)) {
-            if let Some(count) = this.0.get_mut(Self::place(gram)) {
-                *count = count.saturating_add(1);
+        for literal in literals {
+            for gram in literal.as_bytes().windows(GRAM).filter_map(|w| gram_at(w, 0)) {
+                if let Some(count) = this.0.get_mut(Self::place(gram)) {
+                    *count = count.saturating_add(1);
+                }
             }
         }
         this
@@ -307,15 +309,16 @@ impl Windows {
             _ => 8,
         };
         let width = GRAM + stride - 1;
-        let cost = |text: &[u8], at: usize| -> u64 {
-            (0..stride).filter_map(|n| gram_at(text, at + n)).map(|g| u64::from(common.of(g))).sum()
-        };
+        let mut counts: Vec<u32> = Vec::new();
         let mut all_plain = true;
         let mut windows: Vec<(u32, Candidate)> = Vec::new();
         for (literal, l) in long() {
             let last = l.text.len() - width;
             let plain = |at: usize| l.text.get(at..at + width).is_some_and(is_plain);
-            let start = (0..=last).min_by_key(|at| (!plain(*at), cost(&l.text, *at), last - at)).unwrap_or(0);
+            counts.clear();
+            counts.extend(l.text.windows(GRAM).filter_map(|w| gram_at(w, 0)).map(|g| u32::from(common.of(g))));
+            let cost = |at: usize| counts.get(at..at + stride).unwrap_or_default().iter().sum::<u32>();
+            let start = (0..=last).min_by_key(|at| (!plain(*at), cost(*at), last - at)).unwrap_or(0);
             all_plain &= plain(start);
             for offset in start..start + stride {
                 let Some(gram) = gram_at(&l.text, offset) else { continue };
@@ -478,15 +481,15 @@ mod tests {
     use super::*;
 
     fn agree(list: &[&str], text: &str) {
-        let literals = list.iter().zip(0u32..).map(|(l, n)| (l.as_bytes().to_vec(), n)).collect();
+        let literals: Vec<(&str, u32)> = list.iter().copied().zip(0u32..).collect();
         let mut found = Vec::new();
         let common = Commonness::of_all(list.iter().copied());
-        Grams::new(literals, &common).unwrap().scan(text.as_bytes(), |id| found.push(id));
+        Grams::new(&literals, &common).unwrap().scan(text.as_bytes(), |id| found.push(id));
         found.sort_unstable();
         found.dedup();
         let meant: Vec<u32> = (0u32..).zip(list).filter(|(_, l)| text.contains(**l)).map(|(n, _)| n).collect();
         assert_eq!(found, meant, "{list:?} in {text}");
-        let grams = Grams::new(list.iter().map(|l| (l.as_bytes().to_vec(), 0)).collect(), &common).unwrap();
+        let grams = Grams::new(&literals, &common).unwrap();
         if text.is_ascii() && !meant.is_empty() {
             assert!(grams.may_hold(text.to_ascii_uppercase().as_bytes(), false), "{list:?} in {text}");
             let written = serde_json::to_string(text).unwrap();
@@ -514,6 +517,6 @@ mod tests {
                 }
             }
         }
-        assert!(Grams::new(Vec::new(), &Commonness::of_all([].into_iter())).is_none());
+        assert!(Grams::new(&Vec::<(&str, u32)>::new(), &Commonness::of_all([].into_iter())).is_none());
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! Invariant: a rule that is not woken can't match; a woken rule is decided by its program alone.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use super::column::{Column, Columns};
@@ -93,7 +94,7 @@ struct Given<'g, 'e> {
 
 impl Lane {
     /// Compile what is left of these units (numbered by the plan).
-    pub fn new(units: &[(u32, Terms)], rates: Rates, interned: &Interned) -> Self {
+    pub fn new(units: &[(u32, Cow<'_, Terms>)], rates: Rates, interned: &Interned) -> Self {
         let mut terms = Vec::new();
         let mut local: Vec<u32> = vec![NONE; interned.terms.len()];
         let mut always = Vec::new();

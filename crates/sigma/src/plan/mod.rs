@@ -18,10 +18,10 @@ mod learned;
 mod meter;
 mod names;
 mod program;
-mod required;
 mod slot;
 mod trie;
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
@@ -48,6 +48,8 @@ use crate::view::{EventView, Key, Meta};
 struct Unit {
     terms: Terms,
     gate: u32,
+    /// Is any of its terms asked first?
+    first: bool,
 }
 
 /// A term with the keys that feed it.
@@ -260,7 +262,12 @@ impl Plan {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
         let mut interned = Interned { slots: NAME_FIRST, ..Interned::default() };
         let gates: Vec<Terms> = gates.iter().map(|g| interned.gate(g)).collect();
-        let units: Vec<Unit> = rules.map(|(e, gate)| Unit { terms: interned.terms(e), gate }).collect();
+        let mut units: Vec<Unit> =
+            rules.map(|(e, gate)| Unit { terms: interned.terms(e), gate, first: false }).collect();
+        for unit in &mut units {
+            unit.terms.each(&mut |t| unit.first |= interned.terms.get(t as usize).is_some_and(|t| t.first));
+        }
+        interned.common();
         let first = (0u32..).zip(&interned.terms).filter(|(_, t)| t.first).map(|(at, _)| (at, at));
         let first = Columns::new(first, None, &interned);
         Self {
@@ -406,10 +413,11 @@ impl Plan {
         for (number, unit) in (0u32..).zip(&self.units) {
             let terms = match gates.get(unit.gate as usize) {
                 None | Some(Terms::Const(false)) => continue,
-                Some(Terms::Const(true)) => program::simplified(&unit.terms, known),
-                Some(gate) => Terms::And(vec![gate.clone(), program::simplified(&unit.terms, known)]),
+                Some(Terms::Const(true)) if !unit.first => Cow::Borrowed(&unit.terms),
+                Some(Terms::Const(true)) => Cow::Owned(program::simplified(&unit.terms, known)),
+                Some(gate) => Cow::Owned(Terms::And(vec![gate.clone(), program::simplified(&unit.terms, known)])),
             };
-            if !matches!(terms, Terms::Const(false)) {
+            if !matches!(*terms, Terms::Const(false)) {
                 left.push((number, terms));
             }
         }
