@@ -103,7 +103,13 @@ impl Columns {
     /// The terms that this key feeds.
     #[inline]
     pub fn of(&self, slot: u32) -> Option<&Column> {
-        self.all.get(usize::from(*self.at.get(slot as usize)?))
+        Some(self.at(slot)?.1)
+    }
+    /// The same, and its place among the columns.
+    #[inline]
+    pub fn at(&self, slot: u32) -> Option<(usize, &Column)> {
+        let at = usize::from(*self.at.get(slot as usize)?);
+        Some((at, self.all.get(at)?))
     }
 }
 

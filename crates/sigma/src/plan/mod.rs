@@ -12,6 +12,7 @@
 
 mod column;
 mod grams;
+mod kinds;
 mod lane;
 mod late;
 mod learned;
@@ -30,6 +31,7 @@ use hashbrown::HashMap;
 
 use self::column::Columns;
 use self::grams::Commonness;
+use self::kinds::Kinds;
 use self::lane::{Lane, Marks, Seen};
 use self::learned::Rates;
 use self::meter::Clock;
@@ -222,6 +224,7 @@ pub(crate) struct Scratch {
     room: Room,
     /// Terms asked first that hold, in order.
     kind: Vec<u32>,
+    kinds: Kinds,
     /// The kind of the event before, and its lane.
     last: Option<(Box<[u32]>, Arc<Lane>)>,
     lanes: HashMap<Box<[u32]>, Arc<Lane>>,
@@ -340,12 +343,20 @@ impl Plan {
         read.map(|_| ())
     }
     fn decide(&self, texts: &Texts<'_, '_>, seen: &[Seen<'_>], scratch: &mut Scratch) {
-        let Scratch { kind, room, .. } = scratch;
+        let Scratch { kind, kinds, room, .. } = scratch;
         room.clean = matches!(texts, Texts::Raw(line, bits) if !bits.has_unicode() && (bits.is_ascii() || slot::is_clean(line)));
         kind.clear();
         for value in seen {
-            if let Some(column) = self.first.of(value.slot) {
-                column.scan(&self.interned, value.value, value.branch, room, &mut |term| kind.push(term));
+            let Some((at, column)) = self.first.at(value.slot) else { continue };
+            let place = if value.branch { None } else { Kinds::place(at, value.value) };
+            if let Some(terms) = place.and_then(|p| kinds.terms(p)) {
+                kind.extend_from_slice(terms);
+                continue;
+            }
+            let before = kind.len();
+            column.scan(&self.interned, value.value, value.branch, room, &mut |term| kind.push(term));
+            if let (Some(place), Some(terms)) = (place, kind.get(before..)) {
+                kinds.keep(place, terms);
             }
         }
         kind.sort_unstable();
