@@ -7,7 +7,6 @@ mod alone;
 mod compare;
 mod events;
 mod growth;
-mod kinds;
 mod peer;
 mod rules;
 mod usage;
@@ -62,7 +61,6 @@ fn main() -> Result<()> {
         "open" => compare::open(&given),
         "growth" => growth::run(&given),
         "alone" => alone::run(&given),
-        "kinds" => kinds::run(&given),
         other => bail!("`{other}` is not known: compare, open, growth or alone"),
     }
 }

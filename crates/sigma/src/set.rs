@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use crate::matcher::{Expr, FieldName, Matcher};
 use crate::plan::{self, Plan};
 use crate::rule::{Body, Logsource, Rule};
-use crate::{CorrelationHit, EventView, JsonError, JsonLine, Pipeline, explain, load, logsource, naive, view};
+use crate::{CorrelationHit, EventView, JsonError, Pipeline, explain, load, logsource, naive, view};
 
 /// A rule's place in its set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -277,8 +277,10 @@ impl RuleSet {
         if scratch.0.fired().is_empty() {
             return Ok(Vec::new());
         }
-        let event = JsonLine::read(line)?;
-        Ok(self.fired(scratch).map(|rule| self.detection(rule, &event)).collect())
+        let event = scratch.0.line(line)?;
+        let detections = self.fired(scratch).map(|rule| self.detection(rule, &event)).collect();
+        scratch.0.keep(event);
+        Ok(detections)
     }
     /// The same without what held: which rules match.
     ///

@@ -191,7 +191,11 @@ impl Prepared {
             Raw::Digits(text) => text.parse().map_or(ValueRef::Null, ValueRef::Int),
             Raw::Escaped(_) => ValueRef::Text(plain),
         };
-        tests.iter().any(|t| t.holds_as(value, plain, folded))
+        tests.iter().any(|test| match test {
+            // Where a literal must stand in the text, it is cheaper to look for that first.
+            Test::Regex(e) if e.required().is_some_and(|l| !l.iter().any(|l| folded.contains(l.as_str()))) => false,
+            test => test.holds_as(value, plain, folded),
+        })
     }
     fn text(&mut self, place: usize, value: Raw<'_>) -> Option<&Text> {
         let known = self.all.iter().take(self.used).position(|t| t.of == place);

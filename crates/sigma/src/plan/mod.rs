@@ -40,7 +40,7 @@ use self::names::{Intake, Names};
 use self::program::Terms;
 use self::slot::{Room, Slot};
 use crate::atom::Test;
-use crate::json::{self, Bits, JsonError, Raw};
+use crate::json::{self, Bits, JsonError, JsonLine, Raw};
 use crate::limits::{FIELD_NAME_BYTES_MAX, LANES_MAX};
 use crate::matcher::{Expr, FieldName, Term};
 use crate::view::{EventView, Key, Meta};
@@ -230,6 +230,8 @@ pub(crate) struct Scratch {
     lanes: HashMap<Box<[u32]>, Arc<Lane>>,
     seen: Vec<Seen<'static>>,
     bits: Bits,
+    /// The line of an event that matched.
+    line: JsonLine,
     names: Names,
     /// Lent for the next event alone.
     clock: Option<Clock>,
@@ -239,6 +241,16 @@ impl Scratch {
     /// Count what the next event costs.
     pub fn count_next(&mut self, clock: Clock) {
         self.clock = Some(clock);
+    }
+    /// The line that was given last, for those who ask more of it; give it back with [`Scratch::keep`].
+    pub fn line(&mut self, line: &[u8]) -> Result<JsonLine, JsonError> {
+        let mut event = std::mem::take(&mut self.line);
+        event.read_again(line, &self.bits)?;
+        Ok(event)
+    }
+    /// Keep the memory of a line for the next.
+    pub fn keep(&mut self, line: JsonLine) {
+        self.line = line;
     }
     /// Units that matched, in order.
     pub fn fired(&self) -> &[u32] {
