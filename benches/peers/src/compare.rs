@@ -139,12 +139,10 @@ pub fn run(given: &Arguments) -> Result<()> {
         let mut batch = events::repetition(&lines, n, given.seed);
         batch.truncate(given.count.max(lines.len() * PAIRS_MIN) - done);
         let each = 1e6 / batch.len() as f64;
-        let (a, b) = in_turn(
-            n,
-            || bongsu(&set, &batch, &mut ours),
-            || engines.run(&batch, routes, reader, &mut theirs),
-        );
-        let c = (n < given.default_repetitions).then(|| timed(|| peer::run(&whole, &batch, reader, &mut Counts::new())).0);
+        let (a, b) =
+            in_turn(n, || bongsu(&set, &batch, &mut ours), || engines.run(&batch, routes, reader, &mut theirs));
+        let c =
+            (n < given.default_repetitions).then(|| timed(|| peer::run(&whole, &batch, reader, &mut Counts::new())).0);
         done += batch.len();
         pairs.push((a, b));
         defaults.extend(c.map(|c| c / a));

@@ -31,7 +31,9 @@ pub fn run(given: &Arguments) -> Result<()> {
         let (median, least, most) = spread(later.iter().copied());
         let sum: u64 = counts[n].iter().sum();
         let rules = set.rules().len();
-        println!("{rules:>6} rules: {median:.2} CPU µs an event ({least:.2} to {most:.2}), the first turn {first:.2}; {sum} detections");
+        println!(
+            "{rules:>6} rules: {median:.2} CPU µs an event ({least:.2} to {most:.2}), the first turn {first:.2}; {sum} detections"
+        );
     }
     for n in 1..sets.len() {
         let ratios = costs[n].iter().zip(&costs[n - 1]).skip(1).map(|(a, b)| a / b);

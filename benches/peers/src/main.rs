@@ -32,14 +32,11 @@ pub struct Arguments {
 
 fn arguments() -> Result<(String, Arguments)> {
     let mut all = std::env::args().skip(1);
-    let what = all.next().context("usage: bongsu-peers compare|growth|open|alone --events FILE [--count N] [--seed N] RULES...")?;
-    let mut given = Arguments {
-        events: PathBuf::new(),
-        rules: Vec::new(),
-        count: 1_000_000,
-        seed: 1,
-        default_repetitions: 5,
-    };
+    let what = all
+        .next()
+        .context("usage: bongsu-peers compare|growth|open|alone --events FILE [--count N] [--seed N] RULES...")?;
+    let mut given =
+        Arguments { events: PathBuf::new(), rules: Vec::new(), count: 1_000_000, seed: 1, default_repetitions: 5 };
     while let Some(word) = all.next() {
         let mut value = || all.next().with_context(|| format!("{word} needs a value"));
         match word.as_str() {

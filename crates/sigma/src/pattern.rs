@@ -238,43 +238,9 @@ impl Pattern {
     /// `text` from the first place on where the piece at `part` may begin.
     fn next_from<'t>(&self, part: usize, text: &'t str) -> Option<&'t str> {
         match self.0.get(part) {
-            Some(Part::Text(t)) => text.get(find(text.as_bytes(), t.as_bytes())?..),
+            Some(Part::Text(t)) => text.get(memchr::memmem::find(text.as_bytes(), t.as_bytes())?..),
             _ => Some(text),
         }
-    }
-}
-
-/// After so many false alarms a searcher is built.
-const ALARMS_MAX: usize = 16;
-
-/// Where `needle` first stands in `text`. Made for one short search, which is over before a searcher would be built: its
-/// rarest byte is looked for.
-pub(crate) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    let Some((at, byte)) = needle.iter().copied().enumerate().min_by_key(|(_, b)| commonness(*b)) else {
-        return Some(0);
-    };
-    // Where the rarest byte may stand at the earliest.
-    let mut from = at;
-    for _ in 0..ALARMS_MAX {
-        let place = from + memchr::memchr(byte, text.get(from..)?)?;
-        let start = place - at;
-        if text.get(start..)?.starts_with(needle) {
-            return Some(start);
-        }
-        from = place + 1;
-    }
-    let start = from - at;
-    Some(start + memchr::memmem::find(text.get(start..)?, needle)?)
-}
-
-/// How common a byte is in folded texts of logs, roughly.
-fn commonness(byte: u8) -> u8 {
-    match byte {
-        b'e' | b's' | b'i' | b'o' | b'n' | b't' | b'r' | b'a' | b' ' => 9,
-        b'\\' | b'c' | b'd' | b'l' | b'm' | b'w' | b'p' | b'u' | b'.' | b'0' => 7,
-        b'1'..=b'9' | b'h' | b'g' | b'y' | b'f' | b'b' | b'v' | b'x' | b'-' | b':' | b'/' => 5,
-        b'k' | b'q' | b'z' | b'j' | b'_' | b'=' | b'"' | b'(' | b')' | b',' => 3,
-        _ => 2,
     }
 }
 
@@ -315,22 +281,6 @@ mod tests {
         assert_eq!(Pattern::parse("a").wrapped(true, true).shape(), Shape::Contains("a"));
         assert_eq!(Pattern::parse("*a*").wrapped(true, true).shape(), Shape::Contains("a"));
         assert_eq!(Pattern::parse("").shape(), Shape::Exact(""));
-    }
-
-    #[test]
-    fn a_needle_is_found_where_it_first_stands() {
-        let mut seed = 3u64;
-        for n in 0..20_000 {
-            let mut text = |most: usize| -> Vec<u8> {
-                let mut roll = || {
-                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                    (seed >> 33) as usize
-                };
-                (0..roll() % most).map(|_| b"abz"[roll() % (2 + n % 2)]).collect()
-            };
-            let (hay, needle) = (text(90), text(6));
-            assert_eq!(find(&hay, &needle), memchr::memmem::find(&hay, &needle), "{needle:?} in {hay:?}");
-        }
     }
 
     #[test]

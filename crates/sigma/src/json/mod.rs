@@ -76,10 +76,9 @@ pub(crate) fn read<'a, S: Sink<'a>>(
 }
 
 fn utf8(line: &[u8]) -> Result<&str, JsonError> {
-    simdutf8::basic::from_utf8(line).or_else(|_| std::str::from_utf8(line)).map_err(|e| JsonError {
-        at: e.valid_up_to(),
-        reason: "it is not UTF-8 from there on",
-    })
+    simdutf8::basic::from_utf8(line)
+        .or_else(|_| std::str::from_utf8(line))
+        .map_err(|e| JsonError { at: e.valid_up_to(), reason: "it is not UTF-8 from there on" })
 }
 
 /// The same of a line whose bits are known.

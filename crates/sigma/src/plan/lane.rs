@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use super::column::{Column, Columns};
-use super::learned::{Learning, Rates};
 use super::late::{Asked, Late, Prepared, look_for_words};
+use super::learned::{Learning, Rates};
 use super::meter::Meter;
 use super::program::{self, ACCEPT, REJECT, Step, Terms};
 use super::slot::{Room, ready};

@@ -149,7 +149,8 @@ impl Interned {
         let pairs = term.tests.iter().any(|t| matches!(t, Test::Field { .. }));
         let work = term.tests.iter().map(Test::work).max().unwrap_or(1);
         let weight = term.tests.iter().map(Test::work).fold(0, u32::saturating_add);
-        let term_at = InternedTerm { term: Arc::clone(term), slots, likelihood: tests, work, weight, uses: 0, first, pairs };
+        let term_at =
+            InternedTerm { term: Arc::clone(term), slots, likelihood: tests, work, weight, uses: 0, first, pairs };
         self.terms.push(term_at);
         self.term_at.insert(Arc::clone(term), at);
         at
@@ -356,7 +357,8 @@ impl Plan {
     }
     fn decide(&self, texts: &Texts<'_, '_>, seen: &[Seen<'_>], scratch: &mut Scratch) {
         let Scratch { kind, kinds, room, .. } = scratch;
-        room.clean = matches!(texts, Texts::Raw(line, bits) if !bits.has_unicode() && (bits.is_ascii() || slot::is_clean(line)));
+        room.clean =
+            matches!(texts, Texts::Raw(line, bits) if !bits.has_unicode() && (bits.is_ascii() || slot::is_clean(line)));
         kind.clear();
         for value in seen {
             let Some((at, column)) = self.first.at(value.slot) else { continue };

@@ -4,17 +4,15 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use bongsu_event::ValueRef;
 use hashbrown::HashMap;
 use ipnet::IpNet;
-use regex::Regex;
 
 use super::grams::{Commonness, Grams};
 use super::meter::Clock;
 use super::trie::Trie;
-use crate::atom::{Compare, Number, Test, address_of, cut, text_of};
+use crate::atom::{Compare, Expression, Number, Test, address_of, cut, text_of};
 use crate::json::{Raw, unescape};
 use crate::limits::MATCH_BYTES_MAX;
 use crate::pattern::{Pattern, Shape, fold, fold_into};
@@ -72,7 +70,7 @@ enum Act {
 #[derive(Debug)]
 enum Closer {
     Glob { pattern: Pattern, cased: bool },
-    Regex(Arc<Regex>),
+    Regex(Expression),
 }
 
 /// Texts longer than this are asked as they are before they are copied, bytes; longer than any address even if half of
@@ -187,7 +185,7 @@ impl Slot {
             Test::Text { pattern, cased: false } => self.add_pattern(pattern, span, draft),
             Test::Text { pattern, cased: true } => self.add_cased(pattern, span, draft),
             Test::Regex(e) => {
-                let closer = self.closer(Closer::Regex(Arc::clone(&e.regex)), span);
+                let closer = self.closer(Closer::Regex(e.clone()), span);
                 match e.required() {
                     Some(literals) => {
                         draft.inside.extend(literals.iter().map(|l| (Cow::from(l), Act::Try(closer))));
@@ -408,7 +406,7 @@ impl Slot {
                 let holds = match closer {
                     Closer::Glob { pattern, cased: true } => pattern.matches(text),
                     Closer::Glob { pattern, cased: false } => pattern.matches(folded),
-                    Closer::Regex(regex) => regex.is_match(text),
+                    Closer::Regex(e) => e.is_match(text),
                 };
                 if let (Some(now), Some(began)) = (timed.clock, began) {
                     let took = now().saturating_sub(began) / u64::from((span.1 - span.0).max(1));
