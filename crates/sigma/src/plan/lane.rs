@@ -163,6 +163,11 @@ impl Lane {
     pub fn is_retired(&self) -> bool {
         self.learning.is_retired()
     }
+    /// How often it was compiled anew.
+    #[cfg(test)]
+    pub fn times(&self) -> u32 {
+        self.learning.times()
+    }
     /// Another lane takes its place.
     pub fn retire(&self) {
         self.learning.retire();

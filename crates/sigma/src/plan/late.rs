@@ -12,8 +12,9 @@ use super::column::{Column, Columns, Groups};
 use super::lane::Seen;
 use super::slot::{Room, plain_into};
 use super::{Interned, Texts};
-use crate::atom::{Test, text_of};
+use crate::atom::{Test, cut, text_of};
 use crate::json::Raw;
+use crate::limits::MATCH_BYTES_MAX;
 use crate::pattern::fold_into;
 
 /// Compiling a test, nanoseconds.
@@ -169,6 +170,7 @@ pub(super) struct Prepared {
 struct Text {
     of: usize,
     plain: String,
+    has_plain: bool,
     folded: String,
 }
 
@@ -185,39 +187,75 @@ impl Prepared {
         if matches!(seen.value, Raw::Value(ValueRef::Null)) {
             return tests.iter().any(|t| matches!(t, Test::Exists));
         }
-        let Some(Text { plain, folded, .. }) = self.text(place, seen.value) else { return false };
+        let folded_alone = tests.iter().all(|t| matches!(t, Test::Text { cased: false, .. }));
+        let Some(text) = self.text(place, seen.value) else { return false };
+        if !folded_alone {
+            text.write_plain(seen.value);
+        }
+        let Text { plain, folded, .. } = text;
         let value = match seen.value {
             Raw::Value(value) => value,
             Raw::Digits(text) => text.parse().map_or(ValueRef::Null, ValueRef::Int),
             Raw::Escaped(_) => ValueRef::Text(plain),
         };
         tests.iter().any(|test| match test {
+            Test::Text { pattern, cased: false } => pattern.matches(folded),
             // Where a literal must stand in the text, it is cheaper to look for that first.
             Test::Regex(e) if e.required().is_some_and(|l| !l.iter().any(|l| folded.contains(l.as_str()))) => false,
             test => test.holds_as(value, plain, folded),
         })
     }
-    fn text(&mut self, place: usize, value: Raw<'_>) -> Option<&Text> {
+    fn text(&mut self, place: usize, value: Raw<'_>) -> Option<&mut Text> {
         let known = self.all.iter().take(self.used).position(|t| t.of == place);
         if known.is_none() {
             if self.all.len() == self.used {
                 self.all.push(Text::default());
             }
-            let Text { of, plain, folded } = self.all.get_mut(self.used)?;
-            *of = place;
-            match value {
-                Raw::Escaped(raw) => plain_into(raw, plain),
-                Raw::Digits(text) => text.clone_into(plain),
-                Raw::Value(value) => {
-                    // The text is written to `folded` where it must be written.
-                    let text = text_of(value, folded);
-                    text.clone_into(plain);
-                }
-            }
-            folded.clear();
-            fold_into(plain, folded);
+            let text = self.all.get_mut(self.used)?;
+            text.of = place;
+            text.has_plain = false;
+            text.write_folded(value);
             self.used += 1;
         }
-        self.all.get(known.unwrap_or(self.used - 1))
+        self.all.get_mut(known.unwrap_or(self.used - 1))
+    }
+}
+
+impl Text {
+    fn write_folded(&mut self, value: Raw<'_>) {
+        let Self { plain, folded, .. } = self;
+        match value {
+            Raw::Escaped(raw) => {
+                plain_into(raw, folded);
+                if folded.is_ascii() {
+                    return folded.make_ascii_lowercase();
+                }
+                std::mem::swap(plain, folded);
+                self.has_plain = true;
+                folded.clear();
+                fold_into(plain, folded);
+            }
+            Raw::Digits(text) => text.clone_into(folded),
+            Raw::Value(value) => {
+                let text = text_of(value, plain);
+                folded.clear();
+                fold_into(text, folded);
+            }
+        }
+    }
+    fn write_plain(&mut self, value: Raw<'_>) {
+        if std::mem::replace(&mut self.has_plain, true) {
+            return;
+        }
+        let mut room = std::mem::take(&mut self.plain);
+        match value {
+            Raw::Escaped(raw) => plain_into(raw, &mut room),
+            Raw::Digits(text) => text.clone_into(&mut room),
+            Raw::Value(ValueRef::Text(text)) => cut(text, MATCH_BYTES_MAX).clone_into(&mut room),
+            Raw::Value(value) => {
+                text_of(value, &mut String::new()).clone_into(&mut room);
+            }
+        }
+        self.plain = room;
     }
 }

@@ -68,6 +68,9 @@ impl Learning {
         for held in woken_by.iter().filter_map(|t| self.held.get(*t as usize)) {
             held.fetch_add(1, Ordering::Relaxed);
         }
+        if nanos == 0 {
+            return false;
+        }
         let spent = self.spent.fetch_add(nanos, Ordering::Relaxed).saturating_add(nanos);
         spent > self.limit && self.on.swap(false, Ordering::Relaxed)
     }
@@ -80,6 +83,11 @@ impl Learning {
             known.insert(term, u32::try_from((held * 1_000).div_ceil(events)).unwrap_or(1_000));
         }
         Rates { known, times: self.before.times + 1 }
+    }
+    /// How often the lane was compiled anew.
+    #[cfg(test)]
+    pub fn times(&self) -> u32 {
+        self.before.times
     }
     /// Another lane has taken its place.
     pub fn retire(&self) {

@@ -300,6 +300,12 @@ impl Plan {
     pub fn sizes(&self) -> (usize, usize) {
         (self.interned.terms.len(), self.lanes.read().unwrap_or_else(PoisonError::into_inner).len())
     }
+    /// How often lanes were compiled anew.
+    #[cfg(test)]
+    pub fn times_learned(&self) -> u32 {
+        let lanes = self.lanes.read().unwrap_or_else(PoisonError::into_inner);
+        lanes.values().map(|l| l.times()).sum()
+    }
     /// The number by which values of this name are given to [`Plan::run_slots`]; `None`: no rule asks for it.
     pub fn slot(&self, name: &str) -> Option<u32> {
         self.interned.slot(Key::Name(name))
