@@ -40,6 +40,8 @@ pub(crate) struct Marks {
     groups: Vec<Asked>,
     asked: Vec<u32>,
     prepared: Prepared,
+    /// Where the values of a term stand among the event's.
+    places: Vec<usize>,
     /// Units that matched, in their order.
     pub fired: Vec<u32>,
     /// What counted events cost.
@@ -213,9 +215,11 @@ impl Lane {
         }
         let term = self.global.get(step.term as usize).and_then(|t| given.interned.terms.get(*t as usize));
         let Some(term) = term else { return };
-        let tests = term.term.tests.as_slice();
-        let bytes = |v: &Seen<'_>| if term.slots.contains(&v.slot) { v.value.bytes() } else { 0 };
-        let bytes: usize = given.seen.iter().map(bytes).sum();
+        let mut places = std::mem::take(&mut marks.places);
+        places.clear();
+        places.extend(given.seen.iter().enumerate().filter(|(_, v)| term.is_fed_by(v.slot)).map(|(at, _)| at));
+        let values = || places.iter().filter_map(|at| Some((*at, given.seen.get(*at)?)));
+        let bytes: usize = values().map(|(_, v)| v.value.bytes()).sum();
         let (alone, nanos) = self.late.asks_alone(step.group, &mut asked, term.weight, number(bytes));
         marks.spend(nanos);
         if let Some(place) = marks.groups.get_mut(step.group as usize) {
@@ -223,10 +227,12 @@ impl Lane {
         }
         if alone {
             marks.ask(step.term);
-            let mut values = given.seen.iter().enumerate().filter(|(_, v)| term.slots.contains(&v.slot));
-            if values.any(|(at, v)| marks.prepared.holds(tests, at, v)) {
+            if values().any(|(at, v)| marks.prepared.holds(term, at, v)) {
                 marks.hold(self, step.term);
             }
+        }
+        marks.places = places;
+        if alone {
             return;
         }
         self.late.look(step.group, given.interned, given.texts, given.seen, room, &mut |term| marks.hold(self, term));

@@ -11,7 +11,7 @@ use bongsu_event::ValueRef;
 use super::column::{Column, Columns, Groups};
 use super::lane::Seen;
 use super::slot::{Room, plain_into};
-use super::{Interned, Texts};
+use super::{Interned, InternedTerm, Texts};
 use crate::atom::{Test, cut, text_of};
 use crate::json::Raw;
 use crate::limits::MATCH_BYTES_MAX;
@@ -179,8 +179,9 @@ impl Prepared {
     pub fn begin(&mut self) {
         self.used = 0;
     }
-    /// Does any of these tests hold of the value that stands at this place among the event's?
-    pub fn holds(&mut self, tests: &[Test], place: usize, seen: &Seen<'_>) -> bool {
+    /// Does any of the term's tests hold of the value that stands at this place among the event's?
+    pub fn holds(&mut self, term: &InternedTerm, place: usize, seen: &Seen<'_>) -> bool {
+        let tests = &term.term.tests;
         if seen.branch {
             return tests.iter().any(|t| matches!(t, Test::Exists | Test::Valued));
         }
@@ -198,11 +199,14 @@ impl Prepared {
             Raw::Digits(text) => text.parse().map_or(ValueRef::Null, ValueRef::Int),
             Raw::Escaped(_) => ValueRef::Text(plain),
         };
-        tests.iter().any(|test| match test {
-            Test::Text { pattern, cased: false } => pattern.matches(folded),
+        term.tests().any(|(test, searcher)| match (test, searcher) {
+            (_, Some(searcher)) => searcher.find(folded.as_bytes()).is_some(),
+            (Test::Text { pattern, cased: false }, _) => pattern.matches(folded),
             // Where a literal must stand in the text, it is cheaper to look for that first.
-            Test::Regex(e) if e.required().is_some_and(|l| !l.iter().any(|l| folded.contains(l.as_str()))) => false,
-            test => test.holds_as(value, plain, folded),
+            (Test::Regex(e), _) if e.required().is_some_and(|l| !l.iter().any(|l| folded.contains(l.as_str()))) => {
+                false
+            }
+            (test, _) => test.holds_as(value, plain, folded),
         })
     }
     fn text(&mut self, place: usize, value: Raw<'_>) -> Option<&mut Text> {

@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use bongsu_event::{Field, ValueRef};
 use hashbrown::HashMap;
+use memchr::memmem::Finder;
 
 use self::column::Columns;
 use self::grams::Commonness;
@@ -43,6 +44,7 @@ use crate::atom::Test;
 use crate::json::{self, Bits, JsonError, JsonLine, Raw};
 use crate::limits::{FIELD_NAME_BYTES_MAX, LANES_MAX};
 use crate::matcher::{Expr, FieldName, Term};
+use crate::pattern::Shape;
 use crate::view::{EventView, Key, Meta};
 
 /// A rule, ready to be put into lanes.
@@ -69,6 +71,31 @@ pub(crate) struct InternedTerm {
     first: bool,
     /// It compares two fields.
     pairs: bool,
+    /// For each of its tests that looks for a literal anywhere; made when the term is first asked by itself.
+    searchers: OnceLock<Box<[Option<Finder<'static>>]>>,
+}
+
+impl InternedTerm {
+    /// Do values under this key belong to it?
+    #[inline]
+    fn is_fed_by(&self, slot: u32) -> bool {
+        match self.slots.as_slice() {
+            [one] => *one == slot,
+            several => several.contains(&slot),
+        }
+    }
+    /// Each test, with what looks for its literal if it looks for one anywhere.
+    fn tests(&self) -> impl Iterator<Item = (&Test, Option<&Finder<'static>>)> {
+        let searcher = |test: &Test| match test {
+            Test::Text { pattern, cased: false } => match pattern.shape() {
+                Shape::Contains(literal) => Some(Finder::new(literal).into_owned()),
+                _ => None,
+            },
+            _ => None,
+        };
+        let all = self.searchers.get_or_init(|| self.term.tests.iter().map(searcher).collect());
+        self.term.tests.iter().zip(all.iter().map(Option::as_ref))
+    }
 }
 
 /// Everything that rules share.
@@ -149,8 +176,17 @@ impl Interned {
         let pairs = term.tests.iter().any(|t| matches!(t, Test::Field { .. }));
         let work = term.tests.iter().map(Test::work).max().unwrap_or(1);
         let weight = term.tests.iter().map(Test::work).fold(0, u32::saturating_add);
-        let term_at =
-            InternedTerm { term: Arc::clone(term), slots, likelihood: tests, work, weight, uses: 0, first, pairs };
+        let term_at = InternedTerm {
+            term: Arc::clone(term),
+            slots,
+            likelihood: tests,
+            work,
+            weight,
+            uses: 0,
+            first,
+            pairs,
+            searchers: OnceLock::new(),
+        };
         self.terms.push(term_at);
         self.term_at.insert(Arc::clone(term), at);
         at
