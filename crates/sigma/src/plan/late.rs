@@ -97,6 +97,7 @@ impl Late {
     pub fn asks_alone(&self, group: u32, asked: &mut Asked, work: u32, bytes: u32) -> (bool, u32) {
         let (alone, together) = costs(work, bytes);
         let Some(known) = self.groups.get(group as usize).filter(|_| group as usize + 1 < self.groups.len()) else {
+            asked.whole = true;
             return (false, together);
         };
         let sum = asked.nanos.saturating_add(alone);
