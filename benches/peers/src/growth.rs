@@ -1,38 +1,53 @@
-//! What an event costs with 300, 3,000 and 30,000 rules, made of the community's by varying their values.
+//! What an event costs with 300, 3,000 and 30,000 rules, made of the community's by varying their values. All three take
+//! turns over the same events, which differ from turn to turn.
 
 use anyhow::Result;
 use bongsu_sigma::{RuleSet, RuleSource};
 use serde_yaml_ng::Value;
 
-use crate::usage::timed;
+use crate::usage::{spread, timed};
 use crate::{Arguments, compare, events, rules};
 
 const SIZES: [usize; 3] = [300, 3_000, 30_000];
+/// How often each size takes its turn once its lanes are compiled.
+const TURNS: usize = 7;
 
 /// Measure.
 pub fn run(given: &Arguments) -> Result<()> {
     let sources = rules::read(&given.rules)?;
     let lines = events::read(&given.events)?;
-    let warm = events::repetition(&lines, 1, given.seed);
-    let batch = events::repetition(&lines, 2, given.seed);
-    let mut before: Option<f64> = None;
-    for size in SIZES {
-        let (loading, (set, _)) = timed(|| RuleSet::load(&made(&sources, size)));
-        let mut counts = vec![0u64; set.rules().len()];
-        let (first, ()) = timed(|| compare::bongsu(&set, &warm, &mut counts));
-        let (again, ()) = timed(|| compare::bongsu(&set, &batch, &mut counts));
-        let each = |seconds: f64| seconds * 1e6 / lines.len() as f64;
+    let each = 1e6 / lines.len() as f64;
+    let sets: Vec<RuleSet> = SIZES.into_iter().map(|size| loaded(&sources, size)).collect();
+    let mut counts: Vec<Vec<u64>> = sets.iter().map(|set| vec![0; set.rules().len()]).collect();
+    let mut costs: Vec<Vec<f64>> = vec![Vec::new(); sets.len()];
+    for turn in 0..=TURNS {
+        let batch = events::repetition(&lines, turn + 1, given.seed);
+        for ((set, counts), costs) in sets.iter().zip(&mut counts).zip(&mut costs) {
+            costs.push(timed(|| compare::bongsu(set, &batch, counts)).0 * each);
+        }
+    }
+    for (n, set) in sets.iter().enumerate() {
+        let (first, later) = costs[n].split_first().unwrap_or((&0.0, &[]));
+        let (median, least, most) = spread(later.iter().copied());
+        let sum: u64 = counts[n].iter().sum();
+        let rules = set.rules().len();
         println!(
-            "{:>6} rules: {:.2} CPU µs an event ({:.2} with lanes compiled), {:.2}× the row before, loaded in {loading:.2} s, {} detections",
-            set.rules().len(),
-            each(again),
-            each(first),
-            before.map_or(1.0, |b| again / b),
-            counts.iter().sum::<u64>(),
+            "{rules:>6} rules: {median:.2} CPU µs an event ({least:.2} to {most:.2}), the first turn {first:.2}; {sum} detections"
         );
-        before = Some(again);
+    }
+    for n in 1..sets.len() {
+        let ratios = costs[n].iter().zip(&costs[n - 1]).skip(1).map(|(a, b)| a / b);
+        let (median, least, most) = spread(ratios);
+        println!("from {} to {}: {median:.2}× ({least:.2} to {most:.2}, {TURNS} turns)", SIZES[n - 1], SIZES[n]);
     }
     Ok(())
+}
+
+fn loaded(sources: &[RuleSource], size: usize) -> RuleSet {
+    let made = made(sources, size);
+    let (seconds, (set, _)) = timed(|| RuleSet::load(&made));
+    println!("{size} rules loaded in {seconds:.2} CPU s");
+    set
 }
 
 /// So many rules: an even choice of those there are, and further ones whose values are varied.

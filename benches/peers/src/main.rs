@@ -3,6 +3,7 @@
 //! Invariant: what is measured is said, what differs is listed; a run whose detections differ beyond
 //! `differences.txt` fails.
 
+mod alone;
 mod compare;
 mod counts;
 mod events;
@@ -34,7 +35,7 @@ pub struct Arguments {
 fn arguments() -> Result<(String, Arguments)> {
     let mut all = std::env::args().skip(1);
     let what = all.next().context(
-        "usage: bongsu-peers compare|counts|growth|intake|lines|open --events FILE|FOLDER [--count N] [--seed N] RULES...",
+        "usage: bongsu-peers alone|compare|counts|growth|intake|lines|open --events FILE|FOLDER [--count N] [--seed N] RULES...",
     )?;
     let mut given =
         Arguments { events: PathBuf::new(), rules: Vec::new(), count: 1_000_000, seed: 1, default_repetitions: 5 };
@@ -61,6 +62,7 @@ fn main() -> Result<()> {
         "lines" => counts::lines(&given.events),
         "open" => compare::open(&given),
         "growth" => growth::run(&given),
-        other => bail!("`{other}` is not known: compare, counts, intake, lines, open or growth"),
+        "alone" => alone::run(&given),
+        other => bail!("`{other}` is not known: alone, compare, counts, intake, lines, open or growth"),
     }
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bongsu_event::ValueRef;
 use ipnet::IpNet;
@@ -13,6 +13,7 @@ use regex::Regex;
 
 use crate::limits::{MATCH_BYTES_MAX, REGEX_BYTES_MAX, REGEX_COMPILED_BYTES_MAX};
 use crate::pattern::{Pattern, Shape, fold};
+use crate::required;
 
 /// A comparison of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -172,7 +173,12 @@ impl TimePart {
 #[derive(Clone, Debug)]
 pub(crate) struct Expression {
     source: Arc<str>,
-    pub regex: Regex,
+    /// Shared: a clone of its own would have to warm its tables anew.
+    pub regex: Arc<Regex>,
+    required: OnceLock<Option<Vec<String>>>,
+    /// It asks for nothing but so many characters of one line, as `.{1000,}`: a table of a thousand states for that
+    /// would be built anew with each set.
+    line_chars: Option<usize>,
 }
 
 impl Expression {
@@ -198,7 +204,19 @@ impl Expression {
                 let last = text.trim().lines().last().unwrap_or("").trim().trim_start_matches("error: ").to_owned();
                 format!("the regular expression `{written}` can't be used: {last}")
             })?;
-        Ok(Self { source: source.into(), regex })
+        let line_chars = if written.starts_with(".{") { required::line_chars(&source) } else { None };
+        Ok(Self { source: source.into(), regex: Arc::new(regex), required: OnceLock::new(), line_chars })
+    }
+    /// Is it found in the text?
+    pub fn is_match(&self, text: &str) -> bool {
+        match self.line_chars {
+            Some(least) => text.split('\n').any(|line| least == 0 || line.chars().nth(least - 1).is_some()),
+            None => self.regex.is_match(text),
+        }
+    }
+    /// Folded literals, one of which must occur; `None`: nothing is required.
+    pub fn required(&self) -> Option<&[String]> {
+        self.required.get_or_init(|| required::literals(&self.source)).as_deref()
     }
     /// The expression with its flags.
     pub fn source(&self) -> &str {
@@ -321,7 +339,7 @@ impl Test {
             Self::Text { .. } | Self::Regex(_) if matches!(value, ValueRef::Null) => false,
             Self::Text { pattern, cased: true } => pattern.matches(text),
             Self::Text { pattern, cased: false } => pattern.matches(folded),
-            Self::Regex(e) => e.regex.is_match(text),
+            Self::Regex(e) => e.is_match(text),
             other => other.holds(value),
         }
     }
@@ -500,6 +518,18 @@ mod tests {
         assert!(Expression::new("(a", false, false, false).unwrap_err().contains("(a"));
         assert!(Expression::new(r"(?=x)", false, false, false).unwrap_err().contains("look"));
         assert!(Expression::new("((a{1000}){1000}){1000}", false, false, false).is_err());
+    }
+
+    #[test]
+    fn characters_of_a_line_are_counted_as_the_expression_would() {
+        for (re, known) in [(".{3,}", true), (".{3}", true), (".{0,2}", true), (".{2,5}a", false), (".{3,}|b", false)] {
+            let e = Expression::new(re, true, false, false).unwrap();
+            assert_eq!(e.line_chars.is_some(), known, "{re}");
+            for text in ["", "a", "ab", "abc", "ab\nab", "가나다", "가\n나다", "ab\n", "ab\rc", "\n\n\nabcd\n"] {
+                assert_eq!(e.is_match(text), e.regex.is_match(text), "{re} {text:?}");
+            }
+        }
+        assert_eq!(Expression::new(".{3,}", false, false, true).unwrap().line_chars, None);
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod pattern;
 mod pipeline;
 mod plan;
 mod read;
+mod required;
 mod rule;
 mod set;
 pub mod testing;

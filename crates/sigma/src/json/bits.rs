@@ -19,6 +19,7 @@ pub(crate) struct Bits {
     words: Vec<Word>,
     /// The line holds `\u`.
     unicode: bool,
+    ascii: bool,
 }
 
 impl Bits {
@@ -27,11 +28,14 @@ impl Bits {
         self.words.clear();
         self.words.reserve(bytes.len() / WORD + 1);
         self.unicode = false;
-        let mut escaped = 0;
+        let (mut escaped, mut all) = (0, 0);
         let (chunks, rest) = bytes.as_chunks::<WORD>();
         for chunk in chunks {
+            let (eights, _) = chunk.as_chunks::<8>();
+            all |= eights.iter().fold(0, |all, eight| all | u64::from_le_bytes(*eight));
             self.words.push(word(chunk, &mut escaped, &mut self.unicode));
         }
+        self.ascii = all & 0x8080_8080_8080_8080 == 0 && rest.is_ascii();
         let mut last = [b' '; WORD];
         if let Some(head) = last.get_mut(..rest.len()) {
             head.copy_from_slice(rest);
@@ -41,6 +45,10 @@ impl Bits {
     /// Does the line hold an escape of four digits?
     pub fn has_unicode(&self) -> bool {
         self.unicode
+    }
+    /// Does the line hold nothing but ASCII?
+    pub fn is_ascii(&self) -> bool {
+        self.ascii
     }
     /// The quote that closes the string opened at `open`, and whether a backslash stands between them.
     #[inline]
@@ -145,6 +153,13 @@ mod tests {
                 assert_eq!(word.slashes >> (at % WORD) & 1 == 1, *byte == b'\\');
             }
             assert_eq!(bits.has_unicode(), unicode);
+            assert!(bits.is_ascii());
+            for at in [0, len / 2, len.max(1) - 1].into_iter().filter(|at| *at < len) {
+                let mut line = line.clone();
+                line[at] = 0x80;
+                bits.read(&line);
+                assert!(!bits.is_ascii());
+            }
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: it tells what the plan was told of the same line.
 
+use std::ops::Range;
+
 use bongsu_event::ValueRef;
 
 use super::{Bits, JsonError, Raw, Sink, read, unescape};
@@ -11,10 +13,15 @@ use crate::view::{EventView, Key};
 /// A JSON line, read whole.
 #[derive(Debug, Default)]
 pub struct JsonLine {
+    /// Where names and texts lie.
+    room: String,
     /// Names joined by dots, each with those that Sigma has for it.
-    paths: Vec<(String, Vec<String>)>,
+    paths: Vec<(Span, Range<usize>)>,
+    others: Vec<Span>,
     values: Vec<(usize, Value)>,
 }
+
+type Span = Range<usize>;
 
 #[derive(Debug)]
 enum Value {
@@ -23,7 +30,7 @@ enum Value {
     Bool(bool),
     Int(i64),
     Float(f64),
-    Text(String),
+    Text(Span),
 }
 
 impl JsonLine {
@@ -36,20 +43,45 @@ impl JsonLine {
         read(line, &mut Bits::default(), None, &mut this)?;
         Ok(this)
     }
+    /// Read another line, whose bits are known, into the same memory.
+    pub(crate) fn read_again(&mut self, line: &[u8], bits: &Bits) -> Result<(), JsonError> {
+        self.room.clear();
+        self.paths.clear();
+        self.others.clear();
+        self.values.clear();
+        super::read_again(super::utf8(line)?, bits, None, self)
+    }
+    fn keep(&mut self, text: &str, escaped: bool) -> Span {
+        let start = self.room.len();
+        if escaped {
+            unescape(text, &mut self.room);
+        } else {
+            self.room.push_str(text);
+        }
+        start..self.room.len()
+    }
+    fn text(&self, span: &Span) -> &str {
+        self.room.get(span.clone()).unwrap_or("")
+    }
 }
 
 impl<'a> Sink<'a> for JsonLine {
     type Name = Option<usize>;
     fn name(&mut self, parent: Self::Name, key: &'a str, escaped: bool) -> Self::Name {
-        let mut path = parent.and_then(|p| self.paths.get(p)).map(|(p, _)| format!("{p}.")).unwrap_or_default();
-        if escaped {
-            unescape(key, &mut path);
-        } else {
-            path.push_str(key);
+        let start = self.room.len();
+        if let Some((above, _)) = parent.and_then(|p| self.paths.get(p)) {
+            self.room.extend_from_within(above.clone());
+            self.room.push('.');
         }
-        let mut others = Vec::new();
-        names::others(&path, &mut |other| others.push(other.to_owned()));
-        self.paths.push((path, others));
+        self.keep(key, escaped);
+        let path = start..self.room.len();
+        let (first, mut found) = (self.others.len(), Vec::new());
+        names::others(self.text(&path), &mut |other| found.push(other.to_owned()));
+        for other in found {
+            let span = self.keep(&other, false);
+            self.others.push(span);
+        }
+        self.paths.push((path, first..self.others.len()));
         Some(self.paths.len() - 1)
     }
     fn branch(&mut self, name: Self::Name) {
@@ -60,14 +92,10 @@ impl<'a> Sink<'a> for JsonLine {
             Raw::Value(ValueRef::Bool(b)) => Value::Bool(b),
             Raw::Value(ValueRef::Int(n)) => Value::Int(n),
             Raw::Value(ValueRef::Float(n)) => Value::Float(n),
-            Raw::Value(ValueRef::Text(t)) => Value::Text(t.to_owned()),
+            Raw::Value(ValueRef::Text(t)) => Value::Text(self.keep(t, false)),
             Raw::Value(ValueRef::Ip(_) | ValueRef::Null) => Value::Null,
             Raw::Digits(t) => t.parse().map_or(Value::Null, Value::Int),
-            Raw::Escaped(t) => {
-                let mut text = String::with_capacity(t.len());
-                unescape(t, &mut text);
-                Value::Text(text)
-            }
+            Raw::Escaped(t) => Value::Text(self.keep(t, true)),
         };
         self.values.extend(name.map(|n| (n, value)));
     }
@@ -77,6 +105,7 @@ impl EventView for JsonLine {
     fn for_each<'e>(&'e self, f: &mut dyn FnMut(Key<'_>, ValueRef<'e>)) {
         for (name, value) in &self.values {
             let Some((path, others)) = self.paths.get(*name) else { continue };
+            let path = self.text(path);
             let value = match value {
                 Value::Branch => {
                     f(Key::Branch(path), ValueRef::Null);
@@ -86,18 +115,18 @@ impl EventView for JsonLine {
                 Value::Bool(b) => ValueRef::Bool(*b),
                 Value::Int(n) => ValueRef::Int(*n),
                 Value::Float(n) => ValueRef::Float(*n),
-                Value::Text(t) => ValueRef::Text(t),
+                Value::Text(t) => ValueRef::Text(self.text(t)),
             };
             f(Key::Name(path), value);
-            for other in others {
-                f(Key::Name(other), value);
+            for other in self.others.get(others.clone()).unwrap_or_default() {
+                f(Key::Name(self.text(other)), value);
             }
         }
     }
     fn for_each_text<'e>(&'e self, f: &mut dyn FnMut(&'e str)) {
         for (_, value) in &self.values {
             if let Value::Text(t) = value {
-                f(t);
+                f(self.text(t));
             }
         }
     }

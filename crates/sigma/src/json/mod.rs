@@ -34,10 +34,26 @@ pub(crate) enum Raw<'a> {
     Digits(&'a str),
 }
 
+impl Raw<'_> {
+    /// How long its text is as the line has it, bytes.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Escaped(t) | Self::Digits(t) | Self::Value(ValueRef::Text(t)) => t.len(),
+            Self::Value(_) => 8,
+        }
+    }
+}
+
 /// Who is told what a line holds.
 pub(crate) trait Sink<'a> {
     /// A place in the tree of names.
     type Name: Copy;
+    /// The name that probably comes next, and so many bytes of `text` that hold its key and the colon: looked for before
+    /// the key is read.
+    fn guess(&mut self, parent: Self::Name, text: &[u8]) -> Option<(Self::Name, usize)> {
+        let _ = (parent, text);
+        None
+    }
     /// The name under which a value stands.
     fn name(&mut self, parent: Self::Name, key: &'a str, escaped: bool) -> Self::Name;
     /// A mapping that has values.
@@ -53,9 +69,21 @@ pub(crate) fn read<'a, S: Sink<'a>>(
     root: S::Name,
     sink: &mut S,
 ) -> Result<&'a str, JsonError> {
-    let text = std::str::from_utf8(line)
-        .map_err(|e| JsonError { at: e.valid_up_to(), reason: "it is not UTF-8 from there on" })?;
+    let text = utf8(line)?;
     bits.read(line);
+    read_again(text, bits, root, sink)?;
+    Ok(text)
+}
+
+fn utf8(line: &[u8]) -> Result<&str, JsonError> {
+    simdutf8::basic::from_utf8(line)
+        .or_else(|_| std::str::from_utf8(line))
+        .map_err(|e| JsonError { at: e.valid_up_to(), reason: "it is not UTF-8 from there on" })
+}
+
+/// The same of a line whose bits are known.
+fn read_again<'a, S: Sink<'a>>(text: &'a str, bits: &Bits, root: S::Name, sink: &mut S) -> Result<(), JsonError> {
+    let line = text.as_bytes();
     let mut reader = Reader { text, bytes: line, bits, at: 0, sink };
     reader.space();
     if reader.peek() != b'{' {
@@ -65,7 +93,24 @@ pub(crate) fn read<'a, S: Sink<'a>>(
         reader.object(root, JSON_DEPTH_MAX)?;
     }
     reader.space();
-    if reader.at < line.len() { reader.fail("something follows the object") } else { Ok(text) }
+    if reader.at < line.len() { reader.fail("something follows the object") } else { Ok(()) }
+}
+
+/// Tell `f` every text of a line that was read.
+pub(crate) fn each_text<'a>(text: &'a str, bits: &Bits, f: &mut dyn FnMut(Raw<'a>)) {
+    struct Texts<'f, 'a>(&'f mut dyn FnMut(Raw<'a>));
+    impl<'a> Sink<'a> for Texts<'_, 'a> {
+        type Name = ();
+        fn name(&mut self, (): (), _: &'a str, _: bool) {}
+        fn branch(&mut self, (): ()) {}
+        fn leaf(&mut self, (): (), value: Raw<'a>) {
+            if matches!(value, Raw::Escaped(_) | Raw::Value(ValueRef::Text(_))) {
+                (self.0)(value);
+            }
+        }
+    }
+    let read = read_again(text, bits, (), &mut Texts(f));
+    debug_assert!(read.is_ok(), "the line was read before");
 }
 
 struct Reader<'a, 's, S> {
@@ -111,17 +156,15 @@ impl<'a, S: Sink<'a>> Reader<'a, '_, S> {
         self.at += 1;
         self.space();
         loop {
-            if self.peek() != b'"' {
-                return self.fail("a name in quotes is expected");
-            }
-            let (key, escaped) = self.string()?;
+            let guess = self.sink.guess(parent, self.bytes.get(self.at..).unwrap_or_default());
+            let name = match guess {
+                Some((name, length)) => {
+                    self.at += length;
+                    name
+                }
+                None => self.name(parent)?,
+            };
             self.space();
-            if self.peek() != b':' {
-                return self.fail("`:` is expected");
-            }
-            self.at += 1;
-            self.space();
-            let name = self.sink.name(parent, key, escaped);
             self.value(name, depth)?;
             self.space();
             match self.peek() {
@@ -136,6 +179,19 @@ impl<'a, S: Sink<'a>> Reader<'a, '_, S> {
                 _ => return self.fail("`,` or `}` is expected"),
             }
         }
+    }
+    /// The name at hand, and its colon.
+    fn name(&mut self, parent: S::Name) -> Result<S::Name, JsonError> {
+        if self.peek() != b'"' {
+            return self.fail("a name in quotes is expected");
+        }
+        let (key, escaped) = self.string()?;
+        self.space();
+        if self.peek() != b':' {
+            return self.fail("`:` is expected");
+        }
+        self.at += 1;
+        Ok(self.sink.name(parent, key, escaped))
     }
     #[inline]
     fn value(&mut self, name: S::Name, depth: usize) -> Result<(), JsonError> {

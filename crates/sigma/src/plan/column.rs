@@ -81,8 +81,8 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Of (the plan's term, the number to report it by).
-    pub fn new(terms: impl Iterator<Item = (u32, u32)>, groups: &Groups<'_>, interned: &Interned) -> Self {
+    /// Of (the plan's term, the number to report it by); `groups` where columns are looked at by them.
+    pub fn new(terms: impl Iterator<Item = (u32, u32)>, groups: Option<&Groups<'_>>, interned: &Interned) -> Self {
         let mut lists: Vec<(u32, Vec<(u32, u32)>)> = Vec::new();
         let mut at: Box<[u16]> = vec![NONE; interned.slots].into();
         for (term, number) in terms {
@@ -90,8 +90,8 @@ impl Columns {
                 let Some(place) = at.get_mut(*slot as usize) else { continue };
                 if *place == NONE {
                     *place = u16::try_from(lists.len()).unwrap_or(NONE);
-                    let group = groups.of_slot(*slot).and_then(|g| u32::try_from(g).ok()).unwrap_or(u32::MAX);
-                    lists.push((group, Vec::new()));
+                    let group = groups.and_then(|g| g.of_slot(*slot)).and_then(|g| u32::try_from(g).ok());
+                    lists.push((group.unwrap_or(u32::MAX), Vec::new()));
                 }
                 if let Some((_, list)) = lists.get_mut(usize::from(*place)) {
                     list.push((term, number));
@@ -103,7 +103,13 @@ impl Columns {
     /// The terms that this key feeds.
     #[inline]
     pub fn of(&self, slot: u32) -> Option<&Column> {
-        self.all.get(usize::from(*self.at.get(slot as usize)?))
+        Some(self.at(slot)?.1)
+    }
+    /// The same, and its place among the columns.
+    #[inline]
+    pub fn at(&self, slot: u32) -> Option<(usize, &Column)> {
+        let at = usize::from(*self.at.get(slot as usize)?);
+        Some((at, self.all.get(at)?))
     }
 }
 

@@ -1,11 +1,11 @@
 //! Literals that may stand anywhere in a text: a few bytes of each are looked for at every place at once.
 //!
-//! Of each literal one window of four bytes is put into a bitmap. At every place of a text the four bytes there are
-//! looked up; only where the bitmap answers are literals compared. The places do not wait for one another, as the
+//! Of each literal one window of four bytes is put into a filter. At every place of a text the four bytes there are
+//! looked up; only where the filter answers are literals compared. The places do not wait for one another, as the
 //! steps of an automaton do, and the cost hardly depends on how many literals there are. If all literals are long,
-//! several neighbouring windows of each stand in the bitmap, and only every second to eighth place is looked at.
+//! several neighbouring windows of each stand in the filter, and only every second to eighth place is looked at.
 //!
-//! The bitmap knows no case, and of each literal windows are preferred that JSON never writes with a backslash: so
+//! The filter knows no case, and of each literal windows are preferred that JSON never writes with a backslash: so
 //! `may_hold` can ask it of a long text as the line has it, before anything is copied.
 //!
 //! Invariant: `scan` reports exactly the literals that the folded text holds, some perhaps several times; `may_hold` is
@@ -20,10 +20,10 @@ pub(super) type Id = u32;
 const GRAM: usize = 4;
 /// Places looked at before the first branch.
 const BATCH: usize = 8;
-/// Bits for each window; more make fewer false alarms and a larger bitmap.
-const BITS_PER_WINDOW: usize = 128;
-const BITS_MIN: usize = 1 << 14;
-const BITS_MAX: usize = 1 << 23;
+/// Up to so many windows have a byte each in a table of 16 KiB, which takes half the steps that bits take.
+const BYTES_MAX: usize = 256;
+/// Bits for each window; more make fewer false alarms and a larger filter.
+const BITS_PER_WINDOW: usize = 64;
 const COUNTS: usize = 1 << 16;
 /// Most short literals that are sought one by one.
 const SOUGHT_MAX: usize = 8;
@@ -59,8 +59,7 @@ pub(super) struct Grams {
 /// Windows of literals of four bytes and more.
 #[derive(Debug, Default)]
 struct Windows {
-    bits: Vec<u64>,
-    shift: u32,
+    filter: Filter,
     stride: usize,
     places: HashMap<u32, (u32, u32)>,
     candidates: Vec<Candidate>,
@@ -72,6 +71,88 @@ struct Pairs {
     bits: Vec<u64>,
     places: HashMap<u16, (u32, u32)>,
     candidates: Vec<Candidate>,
+}
+
+/// Which windows any literal has, with false alarms.
+#[derive(Debug, Default)]
+enum Filter {
+    /// None has any.
+    #[default]
+    Empty,
+    Bytes(Bytes),
+    Small(Bits<{ 1 << 9 }>),
+    Middle(Bits<{ 1 << 12 }>),
+    Large(Bits<{ 1 << 15 }>),
+    Huge(Bits<{ 1 << 17 }>),
+}
+
+/// One byte for each window.
+#[derive(Debug)]
+struct Bytes(Box<[u8; 1 << 14]>);
+
+/// One bit for each window, in so many words.
+#[derive(Debug)]
+struct Bits<const WORDS: usize>(Box<[u64; WORDS]>);
+
+/// The last bit of the answer says whether any literal has this window, with false alarms; the others say nothing.
+trait Probe {
+    fn probe(&self, gram: u32) -> u64;
+}
+
+impl Probe for Bytes {
+    #[inline]
+    fn probe(&self, gram: u32) -> u64 {
+        self.0.get((mix(gram) >> (32 - 14)) as usize).copied().map_or(0, u64::from)
+    }
+}
+
+impl<const WORDS: usize> Probe for Bits<WORDS> {
+    #[inline]
+    fn probe(&self, gram: u32) -> u64 {
+        let bit = mix(gram) >> (32 - 6 - WORDS.trailing_zeros());
+        self.0.get(bit as usize / 64).map_or(0, |word| word.wrapping_shr(bit))
+    }
+}
+
+impl Bytes {
+    fn new(grams: impl Iterator<Item = u32>) -> Self {
+        let mut this = Self(Box::new([0; 1 << 14]));
+        for gram in grams {
+            if let Some(byte) = this.0.get_mut((mix(gram) >> (32 - 14)) as usize) {
+                *byte = 1;
+            }
+        }
+        this
+    }
+}
+
+impl<const WORDS: usize> Bits<WORDS> {
+    fn new(grams: impl Iterator<Item = u32>) -> Option<Self> {
+        let mut this = Self(vec![0; WORDS].into_boxed_slice().try_into().ok()?);
+        for gram in grams {
+            let bit = mix(gram) >> (32 - 6 - WORDS.trailing_zeros());
+            if let Some(word) = this.0.get_mut(bit as usize / 64) {
+                *word |= 1 << (bit % 64);
+            }
+        }
+        Some(this)
+    }
+}
+
+impl Filter {
+    fn new(count: usize, grams: impl Iterator<Item = u32>) -> Self {
+        let made = if count <= BYTES_MAX {
+            Some(Self::Bytes(Bytes::new(grams)))
+        } else {
+            match count * BITS_PER_WINDOW / 64 {
+                0..=0x200 => Bits::new(grams).map(Self::Small),
+                0x201..=0x1000 => Bits::new(grams).map(Self::Middle),
+                0x1001..=0x8000 => Bits::new(grams).map(Self::Large),
+                _ => Bits::new(grams).map(Self::Huge),
+            }
+        };
+        made.unwrap_or_default()
+    }
 }
 
 #[inline]
@@ -103,16 +184,16 @@ fn is_plain(bytes: &[u8]) -> bool {
 
 impl Grams {
     /// `None` where there is nothing to look for.
-    pub fn new(literals: Vec<(Vec<u8>, Id)>, common: &Commonness) -> Option<Self> {
+    pub fn new(literals: &[(impl AsRef<[u8]>, Id)], common: &Commonness) -> Option<Self> {
         if literals.is_empty() {
             return None;
         }
         let mut this = Self::default();
         for (text, id) in literals {
-            match *text.as_slice() {
-                [] => this.empty.push(id),
-                [byte] => this.single.push((byte, id)),
-                _ => this.literals.push(Literal { text: text.into(), id }),
+            match text.as_ref() {
+                [] => this.empty.push(*id),
+                [byte] => this.single.push((*byte, *id)),
+                text => this.literals.push(Literal { text: text.into(), id: *id }),
             }
         }
         let (long, plain) = Windows::new(&this.literals, common);
@@ -137,7 +218,7 @@ impl Grams {
                 found(*id);
             }
         }
-        if !self.long.bits.is_empty() {
+        if !self.long.is_empty() {
             self.long.scan(text, &mut |at, candidate| self.check(text, at, candidate, &mut found));
         }
         for (finder, id) in &self.sought {
@@ -155,7 +236,7 @@ impl Grams {
             return true;
         }
         let mut may = false;
-        if !self.long.bits.is_empty() {
+        if !self.long.is_empty() {
             self.long.scan(text, &mut |at, candidate| may = may || self.fits(text, at, candidate, GRAM));
         }
         if !may && !self.short.bits.is_empty() {
@@ -198,9 +279,11 @@ impl Commonness {
     /// Of all literals.
     pub fn of_all<'l>(literals: impl Iterator<Item = &'l str>) -> Self {
         let mut this = Self(vec![0; COUNTS]);
-        for gram in literals.flat_map(|l| l.as_bytes().windows(GRAM)).filter_map(|w| gram_at(w, 0)) {
-            if let Some(count) = this.0.get_mut(Self::place(gram)) {
-                *count = count.saturating_add(1);
+        for literal in literals {
+            for gram in literal.as_bytes().windows(GRAM).filter_map(|w| gram_at(w, 0)) {
+                if let Some(count) = this.0.get_mut(Self::place(gram)) {
+                    *count = count.saturating_add(1);
+                }
             }
         }
         this
@@ -226,15 +309,16 @@ impl Windows {
             _ => 8,
         };
         let width = GRAM + stride - 1;
-        let cost = |text: &[u8], at: usize| -> u64 {
-            (0..stride).filter_map(|n| gram_at(text, at + n)).map(|g| u64::from(common.of(g))).sum()
-        };
+        let mut counts: Vec<u32> = Vec::new();
         let mut all_plain = true;
         let mut windows: Vec<(u32, Candidate)> = Vec::new();
         for (literal, l) in long() {
             let last = l.text.len() - width;
             let plain = |at: usize| l.text.get(at..at + width).is_some_and(is_plain);
-            let start = (0..=last).min_by_key(|at| (!plain(*at), cost(&l.text, *at), last - at)).unwrap_or(0);
+            counts.clear();
+            counts.extend(l.text.windows(GRAM).filter_map(|w| gram_at(w, 0)).map(|g| u32::from(common.of(g))));
+            let cost = |at: usize| counts.get(at..at + stride).unwrap_or_default().iter().sum::<u32>();
+            let start = (0..=last).min_by_key(|at| (!plain(*at), cost(*at), last - at)).unwrap_or(0);
             all_plain &= plain(start);
             for offset in start..start + stride {
                 let Some(gram) = gram_at(&l.text, offset) else { continue };
@@ -245,61 +329,69 @@ impl Windows {
         (Self::build(&windows, stride), all_plain)
     }
     fn build(windows: &[(u32, Candidate)], stride: usize) -> Self {
-        let size = (windows.len() * BITS_PER_WINDOW).next_power_of_two().clamp(BITS_MIN, BITS_MAX);
-        let shift = 32 - size.trailing_zeros();
-        let mut this = Self { bits: vec![0; size / 64], shift, stride, ..Self::default() };
+        let filter = Filter::new(windows.len(), windows.iter().map(|(gram, _)| *gram));
+        let mut this = Self { filter, stride, ..Self::default() };
         for group in windows.chunk_by(|a, b| a.0 == b.0) {
             let start = u32::try_from(this.candidates.len()).unwrap_or(u32::MAX);
             this.candidates.extend(group.iter().map(|(_, c)| *c));
             let end = u32::try_from(this.candidates.len()).unwrap_or(u32::MAX);
-            let Some((gram, _)) = group.first() else { continue };
-            this.places.insert(*gram, (start, end));
-            let bit = mix(*gram) >> shift;
-            if let Some(word) = this.bits.get_mut(bit as usize / 64) {
-                *word |= 1 << (bit % 64);
+            if let Some((gram, _)) = group.first() {
+                this.places.insert(*gram, (start, end));
             }
         }
         this
     }
-    #[inline]
-    fn probe(&self, gram: u32) -> u64 {
-        let bit = mix(gram) >> self.shift;
-        self.bits.get(bit as usize / 64).map_or(0, |word| word >> (bit % 64) & 1)
+    fn is_empty(&self) -> bool {
+        matches!(self.filter, Filter::Empty)
     }
-    #[inline]
-    fn scan(&self, text: &[u8], found: &mut impl FnMut(usize, Candidate)) {
+    fn scan(&self, text: &[u8], found: &mut dyn FnMut(usize, Candidate)) {
+        match &self.filter {
+            Filter::Empty => {}
+            Filter::Bytes(filter) => self.scan_with(filter, text, found),
+            Filter::Small(filter) => self.scan_with(filter, text, found),
+            Filter::Middle(filter) => self.scan_with(filter, text, found),
+            Filter::Large(filter) => self.scan_with(filter, text, found),
+            Filter::Huge(filter) => self.scan_with(filter, text, found),
+        }
+    }
+    fn scan_with(&self, filter: &impl Probe, text: &[u8], found: &mut dyn FnMut(usize, Candidate)) {
         match self.stride {
-            1 => self.scan_by::<1, { reach(1) }>(text, found),
-            2 => self.scan_by::<2, { reach(2) }>(text, found),
-            4 => self.scan_by::<4, { reach(4) }>(text, found),
-            6 => self.scan_by::<6, { reach(6) }>(text, found),
-            _ => self.scan_by::<8, { reach(8) }>(text, found),
+            1 => self.scan_by::<1, { reach(1) }>(filter, text, found),
+            2 => self.scan_by::<2, { reach(2) }>(filter, text, found),
+            4 => self.scan_by::<4, { reach(4) }>(filter, text, found),
+            6 => self.scan_by::<6, { reach(6) }>(filter, text, found),
+            _ => self.scan_by::<8, { reach(8) }>(filter, text, found),
         }
     }
     #[inline]
-    fn scan_by<const STRIDE: usize, const REACH: usize>(&self, text: &[u8], found: &mut impl FnMut(usize, Candidate)) {
+    fn scan_by<const STRIDE: usize, const REACH: usize>(
+        &self,
+        filter: &impl Probe,
+        text: &[u8],
+        found: &mut dyn FnMut(usize, Candidate),
+    ) {
         let mut at = 0;
         while let Some(part) = text.get(at..).and_then(|t| t.first_chunk::<REACH>()) {
             let mut any = 0;
             for n in 0..BATCH {
-                any |= gram_at(part, n * STRIDE).map_or(0, |g| self.probe(g));
+                any |= gram_at(part, n * STRIDE).map_or(0, |g| filter.probe(g));
             }
-            if any != 0 {
+            if any & 1 != 0 {
                 for n in 0..BATCH {
-                    self.look(text, at + n * STRIDE, found);
+                    self.look(filter, text, at + n * STRIDE, found);
                 }
             }
             at += BATCH * STRIDE;
         }
         while at + GRAM <= text.len() {
-            self.look(text, at, found);
+            self.look(filter, text, at, found);
             at += STRIDE;
         }
     }
     #[inline]
-    fn look(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, Candidate)) {
+    fn look(&self, filter: &impl Probe, text: &[u8], at: usize, found: &mut dyn FnMut(usize, Candidate)) {
         let Some(gram) = gram_at(text, at) else { return };
-        if self.probe(gram) == 0 {
+        if filter.probe(gram) & 1 == 0 {
             return;
         }
         if let Some((start, end)) = self.places.get(&gram) {
@@ -389,15 +481,15 @@ mod tests {
     use super::*;
 
     fn agree(list: &[&str], text: &str) {
-        let literals = list.iter().zip(0u32..).map(|(l, n)| (l.as_bytes().to_vec(), n)).collect();
+        let literals: Vec<(&str, u32)> = list.iter().copied().zip(0u32..).collect();
         let mut found = Vec::new();
         let common = Commonness::of_all(list.iter().copied());
-        Grams::new(literals, &common).unwrap().scan(text.as_bytes(), |id| found.push(id));
+        Grams::new(&literals, &common).unwrap().scan(text.as_bytes(), |id| found.push(id));
         found.sort_unstable();
         found.dedup();
         let meant: Vec<u32> = (0u32..).zip(list).filter(|(_, l)| text.contains(**l)).map(|(n, _)| n).collect();
         assert_eq!(found, meant, "{list:?} in {text}");
-        let grams = Grams::new(list.iter().map(|l| (l.as_bytes().to_vec(), 0)).collect(), &common).unwrap();
+        let grams = Grams::new(&literals, &common).unwrap();
         if text.is_ascii() && !meant.is_empty() {
             assert!(grams.may_hold(text.to_ascii_uppercase().as_bytes(), false), "{list:?} in {text}");
             let written = serde_json::to_string(text).unwrap();
@@ -425,6 +517,6 @@ mod tests {
                 }
             }
         }
-        assert!(Grams::new(Vec::new(), &Commonness::of_all([].into_iter())).is_none());
+        assert!(Grams::new(&Vec::<(&str, u32)>::new(), &Commonness::of_all([].into_iter())).is_none());
     }
 }

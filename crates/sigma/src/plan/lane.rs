@@ -1,14 +1,19 @@
 //! A lane: all rules that can match one kind of event, compiled together.
 //!
+//! Terms that wake rules are looked for in every event; all others when a woken rule asks for them.
+//!
 //! Invariant: a rule that is not woken can't match; a woken rule is decided by its program alone.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use super::column::{Column, Columns, Groups};
+use super::column::{Column, Columns};
+use super::late::{Asked, Late, Prepared, look_for_words};
+use super::learned::{Learning, Rates};
 use super::meter::Meter;
 use super::program::{self, ACCEPT, REJECT, Step, Terms};
 use super::slot::{Room, ready};
-use super::{Interned, Texts};
+use super::{Interned, InternedTerm, Texts};
 use crate::atom::{Likeness, Test, alike};
 use crate::json::Raw;
 
@@ -27,8 +32,16 @@ pub(crate) struct Marks {
     held: Vec<u32>,
     woken: Vec<u32>,
     queue: Vec<u32>,
-    /// Groups of columns that were looked at late.
-    looked: Vec<u32>,
+    /// Terms that woke rules.
+    woken_by: Vec<u32>,
+    /// What asking late cost, nanoseconds by estimate.
+    spent: u32,
+    /// What was asked of each group of late columns, and late terms that were asked one by one.
+    groups: Vec<Asked>,
+    asked: Vec<u32>,
+    prepared: Prepared,
+    /// Where the values of a term stand among the event's.
+    places: Vec<usize>,
     /// Units that matched, in their order.
     pub fired: Vec<u32>,
     /// What counted events cost.
@@ -53,14 +66,20 @@ pub(crate) struct Lane {
     units: Vec<(u32, u32)>,
     steps: Vec<Step>,
     always: Vec<u32>,
+    /// The plan's numbers of its terms.
+    global: Box<[u32]>,
+    /// Terms that wake rules, in fields and as keywords.
     columns: Columns,
     keywords: Option<Column>,
     pairs: Vec<Pair>,
-    /// Of each group of columns: does it hold terms that wake rules? The last is that of keywords.
-    eager: Vec<bool>,
+    late: Late,
+    learning: Learning,
     /// Term → units that ask it; made when the first event is counted.
     users: OnceLock<Vec<Vec<u32>>>,
 }
+
+/// What it costs to wake rules by a term, nanoseconds.
+const WOKEN_NANOS: u32 = 10;
 
 const NONE: u32 = u32::MAX;
 
@@ -77,13 +96,13 @@ struct Given<'g, 'e> {
 
 impl Lane {
     /// Compile what is left of these units (numbered by the plan).
-    pub fn new(units: &[(u32, Terms)], interned: &Interned) -> Self {
+    pub fn new(units: &[(u32, Cow<'_, Terms>)], rates: Rates, interned: &Interned) -> Self {
         let mut terms = Vec::new();
         let mut local: Vec<u32> = vec![NONE; interned.terms.len()];
         let mut always = Vec::new();
         let mut wakes: Vec<Vec<u32>> = Vec::new();
         for (n, (_, unit)) in units.iter().enumerate() {
-            match program::wakers(unit, &|t| interned.cost(t)) {
+            match program::wakers(unit, &|t| interned.cost(t, rates.of(t))) {
                 None => always.push(number(n)),
                 Some(set) => {
                     for term in set {
@@ -98,21 +117,16 @@ impl Lane {
                 localise(term, &mut local, &mut terms, &mut wakes);
             });
         }
-        let groups = Groups::of(&terms, interned);
-        let mut eager = vec![false; groups.count];
-        for (term, list) in terms.iter().zip(&wakes) {
-            if let (false, Some(eager)) = (list.is_empty(), groups.of_term(*term).and_then(|g| eager.get_mut(g))) {
-                *eager = true;
-            }
-        }
-        let lazy = |term: u32| groups.of_term(term).filter(|g| !eager.get(*g).copied().unwrap_or(true));
-        let order = program::Order { likelihood: &|t| interned.likelihood(t), late: &|t| lazy(t).is_some() };
+        let wakes_any = |n: u32| wakes.get(n as usize).is_some_and(|l| !l.is_empty());
+        let late = Late::new(&terms, |n| !wakes_any(n), interned);
+        let group = |term: u32| local.get(term as usize).and_then(|n| late.group(*n));
+        let order = program::Order { likelihood: &|t| interned.likelihood(t), late: &|t| group(t).is_some() };
         let (mut steps, mut lane_units): (Vec<Step>, Vec<(u32, u32)>) = (Vec::new(), Vec::new());
         for (global, unit) in units {
             let first = steps.len();
             let entry = program::emit(unit, ACCEPT, REJECT, &order, &mut steps);
             for step in steps.get_mut(first..).unwrap_or_default() {
-                step.group = lazy(step.term).map_or(NONE, number);
+                step.group = group(step.term).unwrap_or(NONE);
                 step.term = local.get(step.term as usize).copied().unwrap_or(NONE);
             }
             lane_units.push((*global, entry));
@@ -123,9 +137,12 @@ impl Lane {
             wake.extend_from_slice(list);
             wake_starts.push(number(wake.len()));
         }
-        let words = |t: &u32| interned.terms.get(*t as usize).is_some_and(|t| t.term.field.is_keyword());
-        let words: Vec<(u32, u32)> = terms.iter().zip(0u32..).filter(|(t, _)| words(t)).map(|(t, n)| (*t, n)).collect();
-        let scanned = terms.iter().copied().zip(0u32..).filter(|(t, _)| groups.of_term(*t).is_some());
+        let waking = || terms.iter().copied().zip(0u32..).filter(|(_, n)| wakes_any(*n));
+        let is = |t: u32, what: fn(&InternedTerm) -> bool| interned.terms.get(t as usize).is_some_and(what);
+        let words: Vec<(u32, u32)> = waking().filter(|(t, _)| is(*t, |t| t.term.field.is_keyword())).collect();
+        let tests = |t: u32| interned.terms.get(t as usize).map_or(0, |t| t.term.tests.len());
+        let waking_tests = waking().map(|(t, _)| tests(t)).sum();
+        let columns = Columns::new(waking().filter(|(t, _)| is(*t, |t| !t.pairs)), None, interned);
         Self {
             terms: terms.len(),
             wake_starts,
@@ -133,15 +150,37 @@ impl Lane {
             units: lane_units,
             steps,
             always,
-            columns: Columns::new(scanned, &groups, interned),
-            keywords: (!words.is_empty()).then(|| Column::new(words, number(groups.count.saturating_sub(1)))),
+            columns,
+            keywords: (!words.is_empty()).then(|| Column::new(words, NONE)),
             pairs: pairs(&terms, interned),
-            eager,
+            late,
+            learning: Learning::new(rates, units.len(), terms.len(), waking_tests),
+            global: terms.into(),
             users: OnceLock::new(),
         }
     }
 
-    /// Which units match? The answer is in `marks.fired`, in order.
+    /// Has another lane taken its place?
+    #[inline]
+    pub fn is_retired(&self) -> bool {
+        self.learning.is_retired()
+    }
+    /// How often it was compiled anew.
+    #[cfg(test)]
+    pub fn times(&self) -> u32 {
+        self.learning.times()
+    }
+    /// Another lane takes its place.
+    pub fn retire(&self) {
+        self.learning.retire();
+    }
+    /// What it has learned.
+    pub fn rates(&self) -> Rates {
+        let bounds = self.wake_starts.windows(2).map(|w| w.first() != w.last());
+        let waking = self.global.iter().copied().enumerate().zip(bounds).filter(|(_, wakes)| *wakes);
+        self.learning.rates(waking.map(|(term, _)| term))
+    }
+    /// Which units match? The answer is in `marks.fired`, in order. Gives whether the lane should be compiled anew.
     pub fn run(
         &self,
         interned: &Interned,
@@ -149,43 +188,54 @@ impl Lane {
         seen: &[Seen<'_>],
         marks: &mut Marks,
         room: &mut Room,
-    ) {
-        marks.begin(self.terms, self.units.len(), self.eager.len());
+    ) -> bool {
+        marks.begin(self.terms, self.units.len(), self.late.groups());
         let given = Given { interned, texts, seen };
         for value in seen {
-            if let Some(column) = self.columns.of(value.slot)
-                && self.eager.get(column.group as usize) == Some(&true)
-            {
+            if let Some(column) = self.columns.of(value.slot) {
                 column.scan(interned, value.value, value.branch, room, &mut |term| marks.hold(self, term));
             }
         }
-        if self.eager.last() == Some(&true) {
-            self.look_for_words(&given, marks, room);
-        }
+        look_for_words(self.keywords.as_ref(), interned, texts, room, &mut |term| marks.hold(self, term));
         for pair in &self.pairs {
             if pair.holds(seen) {
                 marks.hold(self, pair.term);
             }
         }
         self.decide(&given, marks, room);
-    }
-    fn look_for_words(&self, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
-        if let Some(column) = self.keywords.as_ref().filter(|c| c.may_hold(given.interned, given.texts, room)) {
-            given.texts.each(&mut |text| {
-                column.scan(given.interned, text, false, room, &mut |term| marks.hold(self, term));
-            });
-        }
+        self.learning.is_on() && self.learning.note(&marks.woken_by, marks.spent)
     }
     /// Look at the values that only woken rules ask for.
-    fn look_late(&self, group: u32, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
-        if group as usize + 1 == self.eager.len() {
-            return self.look_for_words(given, marks, room);
+    fn look_late(&self, step: &Step, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
+        let epoch = marks.epoch;
+        let Some(mut asked) = marks.groups.get(step.group as usize).copied() else { return };
+        asked.begin(epoch);
+        if asked.is_whole() || marks.is_asked(step.term) {
+            return;
         }
-        for value in given.seen {
-            if let Some(column) = self.columns.of(value.slot).filter(|c| c.group == group) {
-                column.scan(given.interned, value.value, value.branch, room, &mut |term| marks.hold(self, term));
+        let term = self.global.get(step.term as usize).and_then(|t| given.interned.terms.get(*t as usize));
+        let Some(term) = term else { return };
+        let mut places = std::mem::take(&mut marks.places);
+        places.clear();
+        places.extend(given.seen.iter().enumerate().filter(|(_, v)| term.is_fed_by(v.slot)).map(|(at, _)| at));
+        let values = || places.iter().filter_map(|at| Some((*at, given.seen.get(*at)?)));
+        let bytes: usize = values().map(|(_, v)| v.value.bytes()).sum();
+        let (alone, nanos) = self.late.asks_alone(step.group, &mut asked, term.weight, number(bytes));
+        marks.spend(nanos);
+        if let Some(place) = marks.groups.get_mut(step.group as usize) {
+            *place = asked;
+        }
+        if alone {
+            marks.ask(step.term);
+            if values().any(|(at, v)| marks.prepared.holds(term, at, v)) {
+                marks.hold(self, step.term);
             }
         }
+        marks.places = places;
+        if alone {
+            return;
+        }
+        self.late.look(step.group, given.interned, given.texts, given.seen, room, &mut |term| marks.hold(self, term));
     }
     fn decide(&self, given: &Given<'_, '_>, marks: &mut Marks, room: &mut Room) {
         let clock = room.timed.clock;
@@ -200,8 +250,8 @@ impl Lane {
             let began = clock.map(|now| now());
             let mut at = *entry;
             while let Some(step) = self.steps.get(at as usize) {
-                if step.group != NONE && marks.is_late(step.group) {
-                    self.look_late(step.group, given, marks, room);
+                if step.group != NONE {
+                    self.look_late(step, given, marks, room);
                 }
                 at = if marks.held.get(step.term as usize) == Some(&marks.epoch) { step.yes } else { step.no };
             }
@@ -303,29 +353,35 @@ impl Marks {
         if self.epoch == u32::MAX {
             self.held.fill(0);
             self.woken.fill(0);
-            self.looked.fill(0);
+            self.groups.fill(Asked::default());
+            self.asked.fill(0);
             self.epoch = 0;
         }
         self.epoch += 1;
         self.queue.clear();
+        self.woken_by.clear();
+        self.spent = 0;
+        self.prepared.begin();
         if self.held.len() < terms {
             self.held.resize(terms, 0);
+            self.asked.resize(terms, 0);
         }
         if self.woken.len() < units {
             self.woken.resize(units, 0);
         }
-        if self.looked.len() < groups {
-            self.looked.resize(groups, 0);
+        if self.groups.len() < groups {
+            self.groups.resize(groups, Asked::default());
         }
     }
-    /// Was the group not looked at yet? Then it is now.
-    fn is_late(&mut self, group: u32) -> bool {
-        match self.looked.get_mut(group as usize) {
-            Some(stamp) if *stamp != self.epoch => {
-                *stamp = self.epoch;
-                true
-            }
-            _ => false,
+    fn spend(&mut self, nanos: u32) {
+        self.spent = self.spent.saturating_add(nanos);
+    }
+    fn is_asked(&self, term: u32) -> bool {
+        self.asked.get(term as usize) == Some(&self.epoch)
+    }
+    fn ask(&mut self, term: u32) {
+        if let Some(stamp) = self.asked.get_mut(term as usize) {
+            *stamp = self.epoch;
         }
     }
     fn hold(&mut self, lane: &Lane, term: u32) {
@@ -336,6 +392,11 @@ impl Marks {
         *stamp = self.epoch;
         let bounds = (lane.wake_starts.get(term as usize), lane.wake_starts.get(term as usize + 1));
         let (Some(start), Some(end)) = bounds else { return };
+        if start == end {
+            return;
+        }
+        self.woken_by.push(term);
+        self.spend(WOKEN_NANOS);
         for unit in lane.wake.get(*start as usize..*end as usize).unwrap_or_default() {
             if let Some(stamp) = self.woken.get_mut(*unit as usize)
                 && *stamp != self.epoch

@@ -22,6 +22,8 @@ pub(super) const ROOT: u32 = 0;
 struct Name {
     parent: u32,
     key: Box<str>,
+    /// In quotes and with its colon, as most lines have it.
+    written: Box<[u8]>,
     /// Joined by dots.
     path: Box<str>,
     slot: u32,
@@ -47,7 +49,7 @@ impl Names {
         }
         if self.all.is_empty() {
             let (key, path, others) = (Box::default(), Box::default(), Box::default());
-            self.all.push(Name { parent: NONE, key, path, slot: NONE, others, next: NONE });
+            self.all.push(Name { parent: NONE, key, written: Box::default(), path, slot: NONE, others, next: NONE });
         }
     }
     fn is(&self, name: u32, parent: u32, key: &str) -> bool {
@@ -78,7 +80,9 @@ impl Names {
         let mut others = Vec::new();
         names::others(&path, &mut |name| others.extend(interned.slot(Key::Name(name))));
         let at = u32::try_from(self.all.len()).unwrap_or(NONE);
-        self.all.push(Name { parent, key: key.into(), path: path.into(), slot, others: others.into(), next: NONE });
+        let written = format!("\"{key}\":").into_bytes().into();
+        let (key, path, others) = (key.into(), path.into(), others.into());
+        self.all.push(Name { parent, key, written, path, slot, others, next: NONE });
         let (all, hasher) = (&self.all, &self.hasher);
         self.places.insert_unique(hash, at, |name| {
             let mut h = hasher.build_hasher();
@@ -99,24 +103,25 @@ pub(super) struct Intake<'a, 'p> {
     pub names: &'p mut Names,
     pub last: u32,
     pub seen: &'p mut Vec<Seen<'a>>,
-    /// Every text, for keywords.
-    pub texts: &'p mut Vec<Raw<'a>>,
 }
 
 impl<'a> Sink<'a> for Intake<'a, '_> {
     type Name = u32;
     #[inline]
+    fn guess(&mut self, parent: u32, text: &[u8]) -> Option<(u32, usize)> {
+        let guess = self.names.all.get(self.last as usize)?.next;
+        let name = self.names.all.get(guess as usize)?;
+        let fits = name.parent == parent && text.starts_with(&name.written);
+        fits.then(|| {
+            self.last = guess;
+            (guess, name.written.len())
+        })
+    }
     fn name(&mut self, parent: u32, key: &'a str, escaped: bool) -> u32 {
-        let guess = self.names.all.get(self.last as usize).map_or(NONE, |n| n.next);
-        let name = if self.names.is(guess, parent, key) {
-            guess
-        } else {
-            let found = self.names.find(parent, key, escaped, self.interned);
-            if let Some(last) = self.names.all.get_mut(self.last as usize) {
-                last.next = found;
-            }
-            found
-        };
+        let name = self.names.find(parent, key, escaped, self.interned);
+        if let Some(last) = self.names.all.get_mut(self.last as usize) {
+            last.next = name;
+        }
         self.last = name;
         name
     }
@@ -136,9 +141,6 @@ impl<'a> Sink<'a> for Intake<'a, '_> {
             for slot in &n.others {
                 self.seen.push(Seen { slot: *slot, branch: false, value });
             }
-        }
-        if matches!(value, Raw::Escaped(_) | Raw::Value(ValueRef::Text(_))) {
-            self.texts.push(value);
         }
     }
 }

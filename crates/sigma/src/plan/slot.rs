@@ -2,18 +2,17 @@
 //!
 //! Invariant: `scan` reports a term if and only if one of its tests holds of the value by `Test::holds`.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use bongsu_event::ValueRef;
 use hashbrown::HashMap;
 use ipnet::IpNet;
-use regex::Regex;
 
 use super::grams::{Commonness, Grams};
 use super::meter::Clock;
-use super::required;
 use super::trie::Trie;
-use crate::atom::{Compare, Number, Test, address_of, cut, text_of};
+use crate::atom::{Compare, Expression, Number, Test, address_of, cut, text_of};
 use crate::json::{Raw, unescape};
 use crate::limits::MATCH_BYTES_MAX;
 use crate::pattern::{Pattern, Shape, fold, fold_into};
@@ -63,14 +62,15 @@ impl Timed {
 /// What a literal that was found means.
 #[derive(Clone, Copy, Debug)]
 enum Act {
-    Hold(Span),
+    /// This term holds.
+    Hold(u32),
     Try(u32),
 }
 
 #[derive(Debug)]
 enum Closer {
     Glob { pattern: Pattern, cased: bool },
-    Regex(Regex),
+    Regex(Expression),
 }
 
 /// Texts longer than this are asked as they are before they are copied, bytes; longer than any address even if half of
@@ -90,7 +90,9 @@ struct Literals {
     inside: Option<Grams>,
     front: Option<Trie>,
     back: Option<Trie>,
-    acts: Vec<Vec<Act>>,
+    /// Of each literal, from its start to that of the next.
+    acts: Vec<Act>,
+    starts: Vec<u32>,
 }
 
 /// The compiled tests.
@@ -116,21 +118,30 @@ pub(crate) struct Slot {
     seeks: bool,
 }
 
+/// Literals, each as often as something asks for it.
+type Gathered<'t> = Vec<(Cow<'t, str>, Act)>;
+
 #[derive(Default)]
-struct Draft {
-    exact: HashMap<String, Vec<Act>>,
-    inside: HashMap<String, Vec<Act>>,
-    front: HashMap<String, Vec<Act>>,
-    back: HashMap<String, Vec<Act>>,
+struct Draft<'t> {
+    exact: Gathered<'t>,
+    inside: Gathered<'t>,
+    front: Gathered<'t>,
+    back: Gathered<'t>,
 }
 
 impl Slot {
     /// Compile tests, each with the terms that it makes hold.
     pub fn new<'t>(tests: impl Iterator<Item = (&'t Test, u32)>, common: &Commonness) -> Self {
-        let mut terms: HashMap<&Test, Vec<u32>> = HashMap::new();
+        let mut this = Self::default();
+        let mut draft = Draft::default();
+        // What is more than a literal is asked once, whatever number of terms it makes hold.
+        let mut others: HashMap<&Test, Vec<u32>> = HashMap::new();
         let mut order = Vec::new();
         for (test, term) in tests {
-            let list = terms.entry(test).or_insert_with(|| {
+            if draft.takes(test, term) {
+                continue;
+            }
+            let list = others.entry(test).or_insert_with(|| {
                 order.push(test);
                 Vec::new()
             });
@@ -138,10 +149,8 @@ impl Slot {
                 list.push(term);
             }
         }
-        let mut this = Self::default();
-        let mut draft = Draft::default();
         for test in order {
-            let span = this.span(terms.get(test).map(Vec::as_slice).unwrap_or_default());
+            let span = this.span(others.get(test).map(Vec::as_slice).unwrap_or_default());
             this.add(test, span, &mut draft);
         }
         for (_, bounds) in &mut this.numbers {
@@ -169,17 +178,17 @@ impl Slot {
         self.pool.extend_from_slice(terms);
         (start, number(self.pool.len()))
     }
-    fn add(&mut self, test: &Test, span: Span, draft: &mut Draft) {
+    fn add<'t>(&mut self, test: &'t Test, span: Span, draft: &mut Draft<'t>) {
         match test {
             Test::Exists => self.exists = span,
             Test::Valued => self.valued = span,
             Test::Text { pattern, cased: false } => self.add_pattern(pattern, span, draft),
             Test::Text { pattern, cased: true } => self.add_cased(pattern, span, draft),
             Test::Regex(e) => {
-                let closer = self.closer(Closer::Regex(e.regex.clone()), span);
-                match required::literals(e.source()) {
+                let closer = self.closer(Closer::Regex(e.clone()), span);
+                match e.required() {
                     Some(literals) => {
-                        literals.into_iter().for_each(|l| push(&mut draft.inside, l, Act::Try(closer)));
+                        draft.inside.extend(literals.iter().map(|l| (Cow::from(l), Act::Try(closer))));
                     }
                     None => self.always.push(closer),
                 }
@@ -200,37 +209,31 @@ impl Slot {
         self.closers.push((closer, span));
         number(self.closers.len() - 1)
     }
-    fn add_pattern(&mut self, pattern: &Pattern, span: Span, draft: &mut Draft) {
-        let act = Act::Hold(span);
-        match pattern.shape() {
-            Shape::Exact(t) => push(&mut draft.exact, t.to_owned(), act),
-            Shape::Starts(t) => push(&mut draft.front, t.to_owned(), act),
-            Shape::Ends(t) => push(&mut draft.back, t.to_owned(), act),
-            Shape::Contains(t) => push(&mut draft.inside, t.to_owned(), act),
-            Shape::Anything => self.others.push((Test::Valued, span)),
-            Shape::Glob => {
-                let closer = self.closer(Closer::Glob { pattern: pattern.clone(), cased: false }, span);
-                self.add_glob(pattern, closer, draft);
-            }
+    /// What is no literal.
+    fn add_pattern<'t>(&mut self, pattern: &'t Pattern, span: Span, draft: &mut Draft<'t>) {
+        if pattern.shape() == Shape::Anything {
+            return self.others.push((Test::Valued, span));
+        }
+        let closer = self.closer(Closer::Glob { pattern: pattern.clone(), cased: false }, span);
+        match pattern.longest() {
+            Some(l) => draft.inside.push((l.into(), Act::Try(closer))),
+            None => self.always.push(closer),
         }
     }
     /// What holds with case holds without: found in the folded text, then compared as it is.
-    fn add_cased(&mut self, pattern: &Pattern, span: Span, draft: &mut Draft) {
+    fn add_cased<'t>(&mut self, pattern: &Pattern, span: Span, draft: &mut Draft<'t>) {
         let closer = self.closer(Closer::Glob { pattern: pattern.clone(), cased: true }, span);
         let act = Act::Try(closer);
         match pattern.shape() {
-            Shape::Exact(t) => push(&mut draft.exact, fold(t), act),
-            Shape::Starts(t) => push(&mut draft.front, fold(t), act),
-            Shape::Ends(t) => push(&mut draft.back, fold(t), act),
-            Shape::Contains(t) => push(&mut draft.inside, fold(t), act),
+            Shape::Exact(t) => draft.exact.push((fold(t).into(), act)),
+            Shape::Starts(t) => draft.front.push((fold(t).into(), act)),
+            Shape::Ends(t) => draft.back.push((fold(t).into(), act)),
+            Shape::Contains(t) => draft.inside.push((fold(t).into(), act)),
             Shape::Anything => self.always.push(closer),
-            Shape::Glob => self.add_glob(&pattern.folded(), closer, draft),
-        }
-    }
-    fn add_glob(&mut self, folded: &Pattern, closer: u32, draft: &mut Draft) {
-        match folded.longest() {
-            Some(l) => push(&mut draft.inside, l.to_owned(), Act::Try(closer)),
-            None => self.always.push(closer),
+            Shape::Glob => match pattern.folded().longest() {
+                Some(l) => draft.inside.push((l.to_owned().into(), act)),
+                None => self.always.push(closer),
+            },
         }
     }
     fn add_net(&mut self, net: IpNet, span: Span) {
@@ -299,7 +302,7 @@ impl Slot {
         let mut whole = true;
         let Room { plain, folded, .. } = room;
         let mut act = |act: Act| match act {
-            Act::Hold(span) => self.hold(span, hit),
+            Act::Hold(term) => hit(term),
             Act::Try(_) => whole = false,
         };
         if let Some(trie) = &self.literals.front {
@@ -386,7 +389,7 @@ impl Slot {
     }
     fn find(&self, folded: &str, tries: &mut Vec<u32>, hit: &mut impl FnMut(u32)) {
         self.literals.find(folded, &mut |act| match act {
-            Act::Hold(span) => self.hold(span, hit),
+            Act::Hold(term) => hit(term),
             Act::Try(closer) => tries.push(closer),
         });
     }
@@ -403,7 +406,7 @@ impl Slot {
                 let holds = match closer {
                     Closer::Glob { pattern, cased: true } => pattern.matches(text),
                     Closer::Glob { pattern, cased: false } => pattern.matches(folded),
-                    Closer::Regex(regex) => regex.is_match(text),
+                    Closer::Regex(e) => e.is_match(text),
                 };
                 if let (Some(now), Some(began)) = (timed.clock, began) {
                     let took = now().saturating_sub(began) / u64::from((span.1 - span.0).max(1));
@@ -474,7 +477,7 @@ pub(crate) fn ready<'v>(value: Raw<'v>, room: &'v mut String) -> ValueRef<'v> {
 }
 
 /// `raw` without escapes, as far as it is compared.
-fn plain_into(raw: &str, room: &mut String) {
+pub(super) fn plain_into(raw: &str, room: &mut String) {
     room.clear();
     // No escape is longer than six bytes for one: what lies beyond is never compared.
     unescape(cut(raw, MATCH_BYTES_MAX * 6), room);
@@ -503,43 +506,64 @@ fn folded_end(text: &str, escaped: bool, plain: &mut String, folded: &mut String
     }
 }
 
-fn push(map: &mut HashMap<String, Vec<Act>>, text: String, act: Act) {
-    map.entry(text).or_default().push(act);
-}
-
-impl Draft {
+impl<'t> Draft<'t> {
+    /// Take in a test that looks for a literal.
+    fn takes(&mut self, test: &'t Test, term: u32) -> bool {
+        let Test::Text { pattern, cased: false } = test else { return false };
+        let (list, text) = match pattern.shape() {
+            Shape::Exact(t) => (&mut self.exact, t),
+            Shape::Starts(t) => (&mut self.front, t),
+            Shape::Ends(t) => (&mut self.back, t),
+            Shape::Contains(t) => (&mut self.inside, t),
+            Shape::Anything | Shape::Glob => return false,
+        };
+        list.push((text.into(), Act::Hold(term)));
+        true
+    }
     fn is_empty(&self) -> bool {
         self.exact.is_empty() && self.inside.is_empty() && self.front.is_empty() && self.back.is_empty()
     }
     fn build(self, common: &Commonness) -> Literals {
-        let longest = |map: &HashMap<String, Vec<Act>>| map.keys().map(String::len).max().unwrap_or(0);
+        let longest = |list: &Gathered<'_>| list.iter().map(|(t, _)| t.len()).max().unwrap_or(0);
         let longest = [longest(&self.exact), longest(&self.front), longest(&self.back)];
-        let mut out = Literals { longest, ..Literals::default() };
-        for (text, acts) in self.exact {
-            out.lengths |= 1 << text.len().min(63);
-            let at = number(out.acts.len());
-            out.acts.push(acts);
-            out.exact.insert(text.into(), at);
-        }
-        let mut listed = |map: HashMap<String, Vec<Act>>| -> Vec<(Vec<u8>, u32)> {
-            let one = |(text, acts): (String, Vec<Act>)| {
-                out.acts.push(acts);
-                (text.into_bytes(), number(out.acts.len() - 1))
-            };
-            map.into_iter().map(one).collect()
+        let mut out = Literals { longest, starts: vec![0], ..Literals::default() };
+        let exact = out.numbered(self.exact);
+        out.exact = exact.into_iter().map(|(text, at)| (text.into(), at)).collect();
+        out.lengths = out.exact.keys().fold(0, |bits, text| bits | 1 << text.len().min(63));
+        let inside = out.numbered(self.inside);
+        let inside: Vec<(&[u8], u32)> = inside.iter().map(|(text, at)| (text.as_bytes(), *at)).collect();
+        out.inside = Grams::new(&inside, common);
+        let bytes = |list: Vec<(Cow<'t, str>, u32)>| -> Vec<(Vec<u8>, u32)> {
+            list.into_iter().map(|(text, at)| (text.into_owned().into_bytes(), at)).collect()
         };
-        let (inside, front, back) = (listed(self.inside), listed(self.front), listed(self.back));
-        out.inside = Grams::new(inside, common);
-        out.front = Trie::new(front, false);
-        out.back = Trie::new(back, true);
+        let (front, back) = (out.numbered(self.front), out.numbered(self.back));
+        out.front = Trie::new(bytes(front), false);
+        out.back = Trie::new(bytes(back), true);
         out
     }
 }
 
 impl Literals {
+    /// Give each literal a number, and keep its acts under it.
+    fn numbered<'t>(&mut self, mut list: Gathered<'t>) -> Vec<(Cow<'t, str>, u32)> {
+        list.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        let mut out: Vec<(Cow<'t, str>, u32)> = Vec::with_capacity(list.len());
+        for (text, act) in list {
+            if out.last().is_none_or(|(last, _)| *last != text) {
+                out.push((text, number(self.starts.len() - 1)));
+                self.starts.push(number(self.acts.len()));
+            }
+            self.acts.push(act);
+            if let Some(end) = self.starts.last_mut() {
+                *end = number(self.acts.len());
+            }
+        }
+        out
+    }
     #[inline]
     fn acts_of(&self, at: u32, act: &mut impl FnMut(Act)) {
-        for one in self.acts.get(at as usize).map(Vec::as_slice).unwrap_or_default() {
+        let (Some(start), Some(end)) = (self.starts.get(at as usize), self.starts.get(at as usize + 1)) else { return };
+        for one in self.acts.get(*start as usize..*end as usize).unwrap_or_default() {
             act(*one);
         }
     }

@@ -3,7 +3,7 @@
 //! Invariant: if the expression matches a text, the folded text holds at least one of the required literals. An
 //! expression that promises none is tried on every value.
 
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, Dot, Hir, HirKind};
 
 use crate::pattern::fold;
 
@@ -18,6 +18,15 @@ const CLASS_CHARS_MAX: u32 = 4;
 pub(crate) fn literals(source: &str) -> Option<Vec<String>> {
     let hir = regex_syntax::Parser::new().parse(source).ok()?;
     required(&hir)
+}
+
+/// The least number of characters of one line that the expression asks for, if it asks for nothing else.
+pub(crate) fn line_chars(source: &str) -> Option<usize> {
+    let hir = regex_syntax::Parser::new().parse(source).ok()?;
+    match hir.kind() {
+        HirKind::Repetition(r) if *r.sub == Hir::dot(Dot::AnyCharExceptLF) => usize::try_from(r.min).ok(),
+        _ => None,
+    }
 }
 
 fn required(hir: &Hir) -> Option<Vec<String>> {
