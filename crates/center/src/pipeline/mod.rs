@@ -210,7 +210,8 @@ impl Pipeline {
                 return false;
             }
         }
-        true
+        // What was folded under the rules of before, where no record was left to go with it.
+        findings.is_empty() || self.tell(batch.last_sequence(), findings)
     }
 
     /// A batch of the tail may begin before what was asked for.
@@ -257,6 +258,8 @@ impl Pipeline {
         for event in &events {
             self.detector.event(&picture, event, &mut findings);
         }
+        // No checkpoint follows while no line comes.
+        self.detector.settle(&picture, &mut findings);
         self.tell(through, findings);
     }
 }
